@@ -1,0 +1,93 @@
+package loopfilter
+
+// The edge filters. An edge lies between pix[at-across] and pix[at]; its n places are along apart. Pixels are named as in the
+// RFC: p3 p2 p1 p0 | q0 q1 q2 q3.
+
+func abs(v int32) int32 {
+	m := v >> 31
+	return (v ^ m) - m
+}
+
+// clampS keeps a value within a signed byte.
+func clampS(v int32) int32 {
+	if uint32(v+128) > 255 {
+		if v < 0 {
+			return -128
+		}
+		return 127
+	}
+	return v
+}
+
+// signed and pixel turn a pixel into the signed value that the filters work on, and back.
+func signed(p byte) int32 { return int32(p) - 128 }
+func pixel(v int32) byte  { return byte(clampS(v) + 128) }
+
+// common adjusts the two pixels at the edge by a filter value and returns the adjustment of q0 (section 15.2).
+func common(pix []byte, ip0, iq0 int, a, p0, q0 int32) int32 {
+	f1 := min(a+4, 127) >> 3
+	f2 := min(a+3, 127) >> 3
+	pix[iq0] = pixel(q0 - f1)
+	pix[ip0] = pixel(p0 + f2)
+	return f1
+}
+
+// simpleEdge filters 16 places of a luma edge (section 15.2).
+func simpleEdge(pix []byte, at, across, along int, limit int32) {
+	for range 16 {
+		p1, p0, q0, q1 := signed(pix[at-2*across]), signed(pix[at-across]), signed(pix[at]), signed(pix[at+across])
+		if abs(p0-q0)*2+abs(p1-q1)>>1 <= limit {
+			common(pix, at-across, at, clampS(clampS(p1-q1)+3*(q0-p0)), p0, q0)
+		}
+		at += along
+	}
+}
+
+// macroblockEdge filters the edge between two macroblocks (section 15.3).
+func macroblockEdge(pix []byte, at, across, along, n int, p *params) {
+	edge, interior, highVar := p.edge, p.interior, p.highVar
+	for ; n > 0; n-- {
+		p3, p2, p1, p0 := signed(pix[at-4*across]), signed(pix[at-3*across]), signed(pix[at-2*across]), signed(pix[at-across])
+		q0, q1, q2, q3 := signed(pix[at]), signed(pix[at+across]), signed(pix[at+2*across]), signed(pix[at+3*across])
+		dp, dq := abs(p1-p0), abs(q1-q0)
+		if abs(p0-q0)*2+abs(p1-q1)>>1 <= edge && dp <= interior && dq <= interior &&
+			abs(p3-p2) <= interior && abs(p2-p1) <= interior && abs(q2-q1) <= interior && abs(q3-q2) <= interior {
+			w := clampS(clampS(p1-q1) + 3*(q0-p0))
+			if dp > highVar || dq > highVar {
+				common(pix, at-across, at, w, p0, q0)
+			} else {
+				a := clampS((27*w + 63) >> 7)
+				pix[at] = pixel(q0 - a)
+				pix[at-across] = pixel(p0 + a)
+				a = clampS((18*w + 63) >> 7)
+				pix[at+across] = pixel(q1 - a)
+				pix[at-2*across] = pixel(p1 + a)
+				a = clampS((9*w + 63) >> 7)
+				pix[at+2*across] = pixel(q2 - a)
+				pix[at-3*across] = pixel(p2 + a)
+			}
+		}
+		at += along
+	}
+}
+
+// blockEdge filters the edge between two blocks of a macroblock (section 15.3).
+func blockEdge(pix []byte, at, across, along, n int, p *params) {
+	edge, interior, highVar := p.subEdge, p.interior, p.highVar
+	for ; n > 0; n-- {
+		p3, p2, p1, p0 := signed(pix[at-4*across]), signed(pix[at-3*across]), signed(pix[at-2*across]), signed(pix[at-across])
+		q0, q1, q2, q3 := signed(pix[at]), signed(pix[at+across]), signed(pix[at+2*across]), signed(pix[at+3*across])
+		dp, dq := abs(p1-p0), abs(q1-q0)
+		if abs(p0-q0)*2+abs(p1-q1)>>1 <= edge && dp <= interior && dq <= interior &&
+			abs(p3-p2) <= interior && abs(p2-p1) <= interior && abs(q2-q1) <= interior && abs(q3-q2) <= interior {
+			if dp > highVar || dq > highVar {
+				common(pix, at-across, at, clampS(clampS(p1-q1)+3*(q0-p0)), p0, q0)
+			} else {
+				a := (common(pix, at-across, at, clampS(3*(q0-p0)), p0, q0) + 1) >> 1
+				pix[at+across] = pixel(q1 - a)
+				pix[at-2*across] = pixel(p1 + a)
+			}
+		}
+		at += along
+	}
+}

@@ -1,0 +1,130 @@
+// Package picture has decoded pictures with the border that motion vectors may point into, and the pools that their memory
+// comes from and goes back to.
+package picture
+
+import (
+	"image"
+	"sync"
+	"sync/atomic"
+)
+
+// Border is how many pixels every plane extends beyond the macroblocks on each side. Predicted vectors reach 16 pixels out and
+// the six-tap filter 3 more; twice that, rounded, keeps nearly all vectors of real encoders on the fast path.
+const Border = 32
+
+// Plane is one component of a picture. Row y starts at Pix[Origin+y*Stride]; x and y may go from -Border to the size + Border.
+type Plane struct {
+	Pix           []byte
+	Origin        int
+	Stride        int
+	Width, Height int // of the macroblocks, which may exceed the visible picture
+}
+
+// At gives the index of a pixel in Pix.
+func (p *Plane) At(x, y int) int { return p.Origin + y*p.Stride + x }
+
+// Picture is a decoded picture. After it is complete it does not change until its last holder lets it go.
+type Picture struct {
+	Y, U, V Plane
+	Visible image.YCbCr // the picture proper, within the planes
+
+	pool    *Pool
+	holders atomic.Int32
+}
+
+// Pool hands out pictures of one size and takes them back. The zero Pool is not usable; see NewPool.
+type Pool struct {
+	width, height int
+	free          sync.Pool
+}
+
+// NewPool returns a pool for pictures of the given visible size in pixels.
+func NewPool(width, height int) *Pool { return &Pool{width: width, height: height} }
+
+// Fits tells whether the pool's pictures have this size.
+func (p *Pool) Fits(width, height int) bool { return p.width == width && p.height == height }
+
+// Get gives a picture with undefined contents and one holder.
+func (p *Pool) Get() *Picture {
+	pic, ok := p.free.Get().(*Picture)
+	if !ok {
+		pic = allocate(p)
+	}
+	pic.holders.Store(1)
+	return pic
+}
+
+func allocate(p *Pool) *Picture {
+	cols, rows := (p.width+15)/16, (p.height+15)/16
+	pic := &Picture{pool: p}
+	size := 0
+	plane := func(w, h int) Plane {
+		stride := w + 2*Border
+		pl := Plane{Origin: Border*stride + Border, Stride: stride, Width: w, Height: h}
+		size += stride * (h + 2*Border)
+		return pl
+	}
+	pic.Y, pic.U, pic.V = plane(cols*16, rows*16), plane(cols*8, rows*8), plane(cols*8, rows*8)
+	buf := make([]byte, size)
+	for _, pl := range []*Plane{&pic.Y, &pic.U, &pic.V} {
+		n := pl.Stride * (pl.Height + 2*Border)
+		pl.Pix, buf = buf[:n:n], buf[n:]
+	}
+	pic.Visible = image.YCbCr{
+		Y: pic.Y.Pix[pic.Y.Origin:], Cb: pic.U.Pix[pic.U.Origin:], Cr: pic.V.Pix[pic.V.Origin:],
+		YStride: pic.Y.Stride, CStride: pic.U.Stride,
+		SubsampleRatio: image.YCbCrSubsampleRatio420,
+		Rect:           image.Rect(0, 0, p.width, p.height),
+	}
+	return pic
+}
+
+// Hold adds a holder.
+func (p *Picture) Hold() *Picture {
+	p.holders.Add(1)
+	return p
+}
+
+// Drop takes a holder away. With the last one the picture's memory goes back to its pool.
+func (p *Picture) Drop() {
+	if p.holders.Add(-1) == 0 {
+		p.pool.free.Put(p)
+	}
+}
+
+// IntraEdge writes what intra prediction takes for the pixels above and to the left of the picture (RFC 6386, section 12.2):
+// 127 above, including the corner and beyond the right edge, 129 to the left. It must come before the first macroblock.
+func (p *Picture) IntraEdge() {
+	for _, pl := range [...]*Plane{&p.Y, &p.U, &p.V} {
+		above := pl.Pix[pl.At(-1, -1):][:pl.Width+1+16]
+		for i := range above {
+			above[i] = 127
+		}
+		for y := range pl.Height {
+			pl.Pix[pl.At(-1, y)] = 129
+		}
+	}
+}
+
+// ExtendBorder repeats the outermost pixels into the border.
+func (p *Picture) ExtendBorder() {
+	for _, pl := range [...]*Plane{&p.Y, &p.U, &p.V} {
+		for y := range pl.Height {
+			row := pl.Pix[pl.At(-Border, y):][:pl.Stride]
+			l, r := row[Border], row[Border+pl.Width-1]
+			for i := range row[:Border] {
+				row[i] = l
+			}
+			right := row[Border+pl.Width:]
+			for i := range right {
+				right[i] = r
+			}
+		}
+		first := pl.Pix[pl.At(-Border, 0):][:pl.Stride]
+		last := pl.Pix[pl.At(-Border, pl.Height-1):][:pl.Stride]
+		for y := 1; y <= Border; y++ {
+			copy(pl.Pix[pl.At(-Border, -y):], first)
+			copy(pl.Pix[pl.At(-Border, pl.Height-1+y):], last)
+		}
+	}
+}

@@ -1,0 +1,74 @@
+// Package transform has VP8's transforms: the 4x4 DCT of residues and the Walsh-Hadamard transform of luma DC coefficients,
+// inverse (RFC 6386, section 14, exact) and forward (the encoder's own).
+package transform
+
+// Factors of the inverse DCT in 16.16 fixed point: sqrt(2)*cos(pi/8) - 1 and sqrt(2)*sin(pi/8).
+const (
+	cosLess1 = 20091
+	sin      = 35468
+)
+
+// InverseWHT turns the 16 dequantized coefficients of a Y2 block into the DC coefficients of the 16 luma blocks: dc[16*i] for
+// block i.
+func InverseWHT(in *[16]int16, dc []int16) {
+	_ = dc[240]
+	var t [16]int32
+	for i := range 4 {
+		a1, b1 := int32(in[i])+int32(in[12+i]), int32(in[4+i])+int32(in[8+i])
+		c1, d1 := int32(in[4+i])-int32(in[8+i]), int32(in[i])-int32(in[12+i])
+		t[i], t[4+i], t[8+i], t[12+i] = a1+b1, c1+d1, a1-b1, d1-c1
+	}
+	for i := 0; i < 16; i += 4 {
+		a1, b1 := t[i]+t[i+3], t[i+1]+t[i+2]
+		c1, d1 := t[i+1]-t[i+2], t[i]-t[i+3]
+		dc[16*i] = int16((a1 + b1 + 3) >> 3)
+		dc[16*i+16] = int16((c1 + d1 + 3) >> 3)
+		dc[16*i+32] = int16((a1 - b1 + 3) >> 3)
+		dc[16*i+48] = int16((d1 - c1 + 3) >> 3)
+	}
+}
+
+// AddInverseDCT adds the inverse transform of dequantized coefficients to the 4x4 pixels at dst.
+func AddInverseDCT(in *[16]int16, dst []byte, stride int) {
+	var t [16]int32
+	for i := range 4 {
+		i0, i4, i8, i12 := int32(in[i]), int32(in[4+i]), int32(in[8+i]), int32(in[12+i])
+		a1, b1 := i0+i8, i0-i8
+		c1 := i4*sin>>16 - (i12 + i12*cosLess1>>16)
+		d1 := i4 + i4*cosLess1>>16 + i12*sin>>16
+		t[i], t[12+i], t[4+i], t[8+i] = a1+d1, a1-d1, b1+c1, b1-c1
+	}
+	for y := range 4 {
+		i0, i1, i2, i3 := t[4*y], t[4*y+1], t[4*y+2], t[4*y+3]
+		a1, b1 := i0+i2+4, i0-i2+4
+		c1 := i1*sin>>16 - (i3 + i3*cosLess1>>16)
+		d1 := i1 + i1*cosLess1>>16 + i3*sin>>16
+		row := dst[y*stride : y*stride+4 : y*stride+4]
+		row[0] = clip(int32(row[0]) + (a1+d1)>>3)
+		row[1] = clip(int32(row[1]) + (b1+c1)>>3)
+		row[2] = clip(int32(row[2]) + (b1-c1)>>3)
+		row[3] = clip(int32(row[3]) + (a1-d1)>>3)
+	}
+}
+
+// AddDC is AddInverseDCT of a block whose only coefficient is the first.
+func AddDC(dc int16, dst []byte, stride int) {
+	d := (int32(dc) + 4) >> 3
+	for y := range 4 {
+		row := dst[y*stride : y*stride+4 : y*stride+4]
+		row[0] = clip(int32(row[0]) + d)
+		row[1] = clip(int32(row[1]) + d)
+		row[2] = clip(int32(row[2]) + d)
+		row[3] = clip(int32(row[3]) + d)
+	}
+}
+
+func clip(v int32) byte {
+	if uint32(v) > 255 {
+		if v < 0 {
+			return 0
+		}
+		return 255
+	}
+	return byte(v)
+}
