@@ -3,6 +3,7 @@ package vp8
 import (
 	"salsify/codec/vp8/internal/entropy"
 	"salsify/codec/vp8/internal/header"
+	"salsify/codec/vp8/internal/mode"
 )
 
 // FrameInfo tells what a frame is made of.
@@ -35,20 +36,24 @@ func Inspect(s *State, frame []byte) (FrameInfo, error) {
 	info := headerInfo(s, &d.frame)
 	for row := range d.modes.Rows {
 		for col := range d.modes.Cols {
-			m := d.modes.At(col, row)
-			info.Macroblocks++
-			if m.Ref == header.Intra {
-				info.Intra++
-			}
-			if m.Skip {
-				info.Skipped++
-			}
-			if m.YMode == entropy.SplitMV {
-				info.Split++
-			}
+			info.count(d.modes.At(col, row))
 		}
 	}
 	return info, nil
+}
+
+// count adds a macroblock.
+func (info *FrameInfo) count(m *mode.Macroblock) {
+	info.Macroblocks++
+	if m.Ref == header.Intra {
+		info.Intra++
+	}
+	if m.Skip {
+		info.Skipped++
+	}
+	if m.YMode == entropy.SplitMV {
+		info.Split++
+	}
 }
 
 // headerInfo is what the frame header tells.

@@ -28,7 +28,7 @@ type fixedPart struct {
 	Width, Height                  uint16
 	HorizontalScale, VerticalScale uint8
 	Context                        header.Context
-	GoldenAge, AltRefAge           uint16
+	Memory                         memory
 }
 
 // Marks of a picture in the list of step 4.
@@ -45,12 +45,12 @@ func (s *State) fixed() fixedPart {
 	return fixedPart{
 		ID: s.id, Width: uint16(s.width), Height: uint16(s.height),
 		HorizontalScale: uint8(s.scale[0]), VerticalScale: uint8(s.scale[1]),
-		Context: s.context, GoldenAge: s.ages.golden, AltRefAge: s.ages.altRef,
+		Context: s.context, Memory: s.memory,
 	}
 }
 
 // Fingerprint hashes what the State is made of: its reference pictures, probability tables, segmentation, loop-filter deltas
-// and the ages of its references. States of the same Fingerprint decode and encode alike. The name is not part of it, nor is
+// and the encoder's memory. States of the same Fingerprint decode and encode alike. The name is not part of it, nor is
 // the picture that Picture gives, unless it is a reference. It costs a pass over the pictures; ID is free.
 func (s *State) Fingerprint() [sha256.Size]byte {
 	h := sha256.New()
@@ -173,7 +173,7 @@ func (s *State) read(in *bytes.Reader) error {
 	}
 	n := &State{
 		id: fixed.ID, width: w, height: h, scale: [2]int{int(fixed.HorizontalScale), int(fixed.VerticalScale)},
-		context: fixed.Context, ages: ages{golden: fixed.GoldenAge, altRef: fixed.AltRefAge},
+		context: fixed.Context, memory: fixed.Memory,
 		pool: picture.NewPool(w, h),
 	}
 	if err := n.readSegments(in); err != nil {
@@ -186,7 +186,7 @@ func (s *State) read(in *bytes.Reader) error {
 		return fmt.Errorf("%w: %d bytes follow its end", ErrStateData, in.Len())
 	}
 	s.id, s.width, s.height, s.scale, s.context = n.id, n.width, n.height, n.scale, n.context
-	s.segments, s.ages, s.refs, s.pool = n.segments, n.ages, n.refs, n.pool
+	s.segments, s.memory, s.refs, s.pool = n.segments, n.memory, n.refs, n.pool
 	s.users.Store(1)
 	return nil
 }
@@ -240,4 +240,3 @@ func (s *State) readPictures(in *bytes.Reader) error {
 	}
 	return nil
 }
-

@@ -48,7 +48,7 @@ type State struct {
 	scale         [2]int // horizontal and vertical scaling bits of the last key frame
 	context       header.Context
 	segments      []uint8 // segment of each macroblock, in raster order; nil: all are 0
-	ages          ages
+	memory        memory
 
 	// refs are the reference pictures by header.Last, Golden and AltRef, all nil before the first key frame. The one at
 	// header.Intra is the picture that the last frame decoded to, which Picture gives and nothing is predicted from.
@@ -59,9 +59,14 @@ type State struct {
 	released atomic.Bool
 }
 
-// ages counts, for GOLDEN and ALTREF, the frames since each was last replaced. The format has no need of them; they are the
-// memory of the encoder's refresh policy, which keeps none outside the State.
-type ages struct{ golden, altRef uint16 }
+// memory is what the encoder's decisions need to know of the frames before. The format has no need of it, but the encoder keeps
+// nothing outside the State, so it is here, and follows from the frames alone.
+type memory struct {
+	GoldenAge, AltRefAge            uint16 // frames since each reference was last replaced
+	Quantizer                       uint8  // of the last frame
+	ProbSkip                        uint8  // of the last frame
+	ProbIntra, ProbLast, ProbGolden uint8  // of the last interframe, 0 before the first
+}
 
 // NewState returns the first State for pictures of the given size in pixels, 1 to MaxSize each way. It holds no picture: the
 // first frame that is encoded or decoded from it must be a key frame. A decoder that does not know the size yet may give any,
@@ -151,7 +156,7 @@ func (s *State) next(f *header.Frame, frame []byte, pic *picture.Picture, pool *
 		scale:    s.scale,
 		context:  f.Next(&s.context),
 		segments: segments,
-		ages:     ages{min(s.ages.golden, maxAge-1) + 1, min(s.ages.altRef, maxAge-1) + 1},
+		memory:   s.memory.next(f),
 		refs:     s.refs,
 		pool:     pool,
 	}
@@ -163,21 +168,21 @@ func (s *State) next(f *header.Frame, frame []byte, pic *picture.Picture, pool *
 	// ALTREF first, then GOLDEN: where both are copies of each other, both end as the old GOLDEN, as libvpx has it.
 	switch f.CopyToAltRef {
 	case header.CopyLast:
-		n.refs[header.AltRef], n.ages.altRef = n.refs[header.Last], 0
+		n.refs[header.AltRef], n.memory.AltRefAge = n.refs[header.Last], 0
 	case header.CopyOther:
-		n.refs[header.AltRef], n.ages.altRef = n.refs[header.Golden], 0
+		n.refs[header.AltRef], n.memory.AltRefAge = n.refs[header.Golden], 0
 	}
 	switch f.CopyToGolden {
 	case header.CopyLast:
-		n.refs[header.Golden], n.ages.golden = n.refs[header.Last], 0
+		n.refs[header.Golden], n.memory.GoldenAge = n.refs[header.Last], 0
 	case header.CopyOther:
-		n.refs[header.Golden], n.ages.golden = n.refs[header.AltRef], 0
+		n.refs[header.Golden], n.memory.GoldenAge = n.refs[header.AltRef], 0
 	}
 	if f.RefreshGolden {
-		n.refs[header.Golden], n.ages.golden = pic, 0
+		n.refs[header.Golden], n.memory.GoldenAge = pic, 0
 	}
 	if f.RefreshAltRef {
-		n.refs[header.AltRef], n.ages.altRef = pic, 0
+		n.refs[header.AltRef], n.memory.AltRefAge = pic, 0
 	}
 	if f.RefreshLast {
 		n.refs[header.Last] = pic
@@ -192,3 +197,15 @@ func (s *State) next(f *header.Frame, frame []byte, pic *picture.Picture, pool *
 
 // maxAge is where the ages stop counting.
 const maxAge = 1<<16 - 1
+
+// next is the memory after a frame that replaces no reference.
+func (m memory) next(f *header.Frame) memory {
+	m.GoldenAge = min(m.GoldenAge, maxAge-1) + 1
+	m.AltRefAge = min(m.AltRefAge, maxAge-1) + 1
+	m.Quantizer = uint8(f.Quantizers.Base)
+	m.ProbSkip = f.ProbSkip
+	if !f.Key {
+		m.ProbIntra, m.ProbLast, m.ProbGolden = f.ProbIntra, f.ProbLast, f.ProbGolden
+	}
+	return m
+}

@@ -110,6 +110,9 @@ func (w *Writer) Path(p *Path, probs []uint8) {
 	}
 }
 
+// Len is how many bytes are out so far, whether Writer began with some or not; the last few bits are still held back.
+func (w *Writer) Len() int { return len(w.buf) }
+
 // Finish ends the partition with enough bits that a decoder needs nothing behind it, and returns the buffer that Reset was
 // given with the partition appended.
 func (w *Writer) Finish() []byte {

@@ -140,12 +140,21 @@ func (f *Frame) writeSegmentation(w *boolcoder.Writer) {
 	}
 }
 
+// TagSize is how many bytes of the frame stand outside its partitions.
+func (f *Frame) TagSize() int {
+	size := tagSize + 3*(f.Partitions-1)
+	if f.Key {
+		size += keyStartSize
+	}
+	return size
+}
+
 // Assemble puts a frame together from its first partition and its token partitions.
 func (f *Frame) Assemble(first []byte, tokens [][]byte) ([]byte, error) {
 	if len(first) > maxFirstSize {
 		return nil, ErrTooLarge
 	}
-	size := tagSize + keyStartSize + len(first) + 3*(len(tokens)-1)
+	size := f.TagSize() + len(first)
 	for i, t := range tokens {
 		if i < len(tokens)-1 && len(t) > maxTokensSize {
 			return nil, ErrTooLarge

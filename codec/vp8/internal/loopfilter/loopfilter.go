@@ -129,6 +129,23 @@ func (lf *Filter) Row(pic *picture.Picture, modes *mode.Map, row int) {
 	}
 }
 
+// LumaRow filters the luma of a row as Row does.
+func (lf *Filter) LumaRow(pic *picture.Picture, modes *mode.Map, row int) {
+	for col := range modes.Cols {
+		m := modes.At(col, row)
+		p := lf.of(m)
+		if p == nil {
+			continue
+		}
+		inner := !m.Skip || !m.HasY2()
+		if lf.simple {
+			simpleMacroblock(&pic.Y, col, row, p, inner)
+		} else {
+			normalPlane(&pic.Y, 16, col, row, p, inner)
+		}
+	}
+}
+
 func simpleMacroblock(y *picture.Plane, col, row int, p *params, inner bool) {
 	at, s := y.At(col*16, row*16), y.Stride
 	if col > 0 {
@@ -150,31 +167,28 @@ func simpleMacroblock(y *picture.Plane, col, row int, p *params, inner bool) {
 }
 
 func normalMacroblock(pic *picture.Picture, col, row int, p *params, inner bool) {
-	y, u, v := &pic.Y, &pic.U, &pic.V
-	ya, ys := y.At(col*16, row*16), y.Stride
-	ca, cs := u.At(col*8, row*8), u.Stride
+	normalPlane(&pic.Y, 16, col, row, p, inner)
+	normalPlane(&pic.U, 8, col, row, p, inner)
+	normalPlane(&pic.V, 8, col, row, p, inner)
+}
+
+// normalPlane filters one component of a macroblock, size pixels wide and high.
+func normalPlane(pl *picture.Plane, size, col, row int, p *params, inner bool) {
+	at, s := pl.At(col*size, row*size), pl.Stride
 	if col > 0 {
-		macroblockEdge(y.Pix, ya, 1, ys, 16, p)
-		macroblockEdge(u.Pix, ca, 1, cs, 8, p)
-		macroblockEdge(v.Pix, ca, 1, cs, 8, p)
+		macroblockEdge(pl.Pix, at, 1, s, size, p)
 	}
 	if inner {
-		for i := 4; i < 16; i += 4 {
-			blockEdge(y.Pix, ya+i, 1, ys, 16, p)
+		for i := 4; i < size; i += 4 {
+			blockEdge(pl.Pix, at+i, 1, s, size, p)
 		}
-		blockEdge(u.Pix, ca+4, 1, cs, 8, p)
-		blockEdge(v.Pix, ca+4, 1, cs, 8, p)
 	}
 	if row > 0 {
-		macroblockEdge(y.Pix, ya, ys, 1, 16, p)
-		macroblockEdge(u.Pix, ca, cs, 1, 8, p)
-		macroblockEdge(v.Pix, ca, cs, 1, 8, p)
+		macroblockEdge(pl.Pix, at, s, 1, size, p)
 	}
 	if inner {
-		for i := 4; i < 16; i += 4 {
-			blockEdge(y.Pix, ya+i*ys, ys, 1, 16, p)
+		for i := 4; i < size; i += 4 {
+			blockEdge(pl.Pix, at+i*s, s, 1, size, p)
 		}
-		blockEdge(u.Pix, ca+4*cs, cs, 1, 8, p)
-		blockEdge(v.Pix, ca+4*cs, cs, 1, 8, p)
 	}
 }

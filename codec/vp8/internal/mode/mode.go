@@ -181,8 +181,8 @@ func FindNear(a *Around, ref uint8, signBias *[header.NumRefs]bool) Near {
 	}
 }
 
-// blockContext gives the vectors to the left of and above block b of a SplitMV macroblock.
-func (a *Around) blockContext(b int) (left, above MV) {
+// SubMVContext gives the vectors to the left of and above block b of a SplitMV macroblock, which are cheap to take over.
+func (a *Around) SubMVContext(b int) (left, above MV) {
 	if b&3 == 0 {
 		left = a.Left.blockMV(b + 3)
 	} else {
@@ -201,9 +201,8 @@ func subMVProbs(left, above MV) *[entropy.NumSubMVRefs - 1]uint8 {
 	return entropy.SubMVRef(left == MV{}, above == MV{}, left == above)
 }
 
-// keyBModeProbs are the probabilities of block b's mode on a key frame.
-func (a *Around) keyBModeProbs(b int) *[entropy.NumBModes - 1]uint8 {
-	var left, above uint8
+// keyBModeContext gives the modes to the left of and above block b, which its mode's probabilities on a key frame depend on.
+func (a *Around) keyBModeContext(b int) (left, above uint8) {
 	if b&3 == 0 {
 		left = a.Left.blockMode(b + 3)
 	} else {
@@ -214,6 +213,11 @@ func (a *Around) keyBModeProbs(b int) *[entropy.NumBModes - 1]uint8 {
 	} else {
 		above = a.Here.BModes[b-4]
 	}
+	return left, above
+}
+
+func (a *Around) keyBModeProbs(b int) *[entropy.NumBModes - 1]uint8 {
+	left, above := a.keyBModeContext(b)
 	return &entropy.KeyBMode[above][left]
 }
 
@@ -275,7 +279,7 @@ func readSplit(r *boolcoder.Reader, f *header.Frame, a *Around, best MV) {
 	m := a.Here
 	m.Split = uint8(r.Tree(entropy.SplitTree, entropy.Split[:]))
 	for part, b := range entropy.SplitFirst[m.Split] {
-		left, above := a.blockContext(int(b))
+		left, above := a.SubMVContext(int(b))
 		var mv MV
 		switch r.Tree(entropy.SubMVRefTree, subMVProbs(left, above)[:]) {
 		case entropy.Left4x4:
@@ -285,12 +289,12 @@ func readSplit(r *boolcoder.Reader, f *header.Frame, a *Around, best MV) {
 		case entropy.New4x4:
 			mv = best.Add(readMV(r, &f.Context.Probs))
 		}
-		m.fill(part, mv)
+		m.Fill(part, mv)
 	}
 }
 
-// fill gives the blocks of one part of a split macroblock their vector.
-func (m *Macroblock) fill(part int, mv MV) {
+// Fill gives the blocks of one part of a SplitMV macroblock their vector.
+func (m *Macroblock) Fill(part int, mv MV) {
 	for b, p := range entropy.SplitOf[m.Split] {
 		if int(p) == part {
 			m.MVs[b] = mv

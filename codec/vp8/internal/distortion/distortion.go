@@ -1,0 +1,84 @@
+// Package distortion measures how far a prediction or a reconstruction is from the source picture.
+package distortion
+
+// SAD is the sum of absolute differences of two w x h blocks. It gives up, with what it has, once it exceeds limit.
+func SAD(a []byte, aStride int, b []byte, bStride, w, h, limit int) int {
+	sum := 0
+	for y := range h {
+		ra := a[y*aStride:][:w:w]
+		rb := b[y*bStride:][:len(ra):len(ra)]
+		s := 0
+		for x, p := range ra {
+			d := int(p) - int(rb[x])
+			m := d >> 63
+			s += (d ^ m) - m
+		}
+		if sum += s; sum > limit {
+			return sum
+		}
+	}
+	return sum
+}
+
+// SSE is the sum of squared differences of two w x h blocks.
+func SSE(a []byte, aStride int, b []byte, bStride, w, h int) int {
+	sum := 0
+	for y := range h {
+		ra := a[y*aStride:][:w:w]
+		rb := b[y*bStride:][:len(ra):len(ra)]
+		s := int32(0)
+		for x, p := range ra {
+			d := int32(p) - int32(rb[x])
+			s += d * d
+		}
+		sum += int(s)
+	}
+	return sum
+}
+
+// SATD is the sum of the absolute values of the 4x4 Hadamard transforms of the differences of two w x h blocks, halved: near
+// to a SAD in size, and nearer than that to what the differences cost to code.
+func SATD(a []byte, aStride int, b []byte, bStride, w, h int) int {
+	sum := int32(0)
+	for y := 0; y < h; y += 4 {
+		for x := 0; x < w; x += 4 {
+			sum += hadamard(a[y*aStride+x:], aStride, b[y*bStride+x:], bStride)
+		}
+	}
+	return int(sum) / 2
+}
+
+func hadamard(a []byte, aStride int, b []byte, bStride int) int32 {
+	var t [16]int32
+	for y := range 4 {
+		ra, rb := a[y*aStride:y*aStride+4:y*aStride+4], b[y*bStride:y*bStride+4:y*bStride+4]
+		d0, d1 := int32(ra[0])-int32(rb[0]), int32(ra[1])-int32(rb[1])
+		d2, d3 := int32(ra[2])-int32(rb[2]), int32(ra[3])-int32(rb[3])
+		s0, s1, s2, s3 := d0+d2, d1+d3, d0-d2, d1-d3
+		t[4*y], t[4*y+1], t[4*y+2], t[4*y+3] = s0+s1, s0-s1, s2+s3, s2-s3
+	}
+	sum := int32(0)
+	for x := range 4 {
+		d0, d1, d2, d3 := t[x], t[4+x], t[8+x], t[12+x]
+		s0, s1, s2, s3 := d0+d2, d1+d3, d0-d2, d1-d3
+		sum += abs(s0+s1) + abs(s0-s1) + abs(s2+s3) + abs(s2-s3)
+	}
+	return sum
+}
+
+func abs(v int32) int32 {
+	m := v >> 31
+	return (v ^ m) - m
+}
+
+// Variance is n squared times the variance of a w x h block of n pixels: n times the sum of squares less the square of the sum.
+func Variance(a []byte, stride, w, h int) int {
+	sum, squares := 0, 0
+	for y := range h {
+		for _, p := range a[y*stride:][:w] {
+			sum += int(p)
+			squares += int(p) * int(p)
+		}
+	}
+	return w*h*squares - sum*sum
+}

@@ -1,0 +1,113 @@
+package mode
+
+import (
+	"salsify/codec/vp8/internal/boolcoder"
+	"salsify/codec/vp8/internal/entropy"
+	"salsify/codec/vp8/internal/header"
+)
+
+// Costs are what the modes of a frame cost with its probabilities, in 1/256 bit.
+type Costs struct {
+	Skip   [2]int              // that a macroblock has coefficients, that it has none
+	Ref    [header.NumRefs]int // that it is predicted from there
+	YMode  [entropy.BPred + 1]int
+	UVMode [entropy.NumUVModes]int
+	BMode  [entropy.NumBModes]int // on interframes; see BlockMode
+	mv     [2][2*entropy.MVMax + 1]int32
+	split  [entropy.NumSplits]int
+}
+
+// keyBMode are the costs of block modes on key frames, by the modes above and to the left.
+var keyBMode = func() (c [entropy.NumBModes][entropy.NumBModes][entropy.NumBModes]int) {
+	for above := range c {
+		for left := range c[above] {
+			for m := range c[above][left] {
+				c[above][left][m] = boolcoder.PathCost(&entropy.BModePaths[m], entropy.KeyBMode[above][left][:])
+			}
+		}
+	}
+	return c
+}()
+
+// Set works out the costs for a frame's probabilities.
+func (c *Costs) Set(f *header.Frame) {
+	probs := &f.Context.Probs
+	c.Skip = [2]int{boolcoder.Cost0(f.ProbSkip), boolcoder.Cost1(f.ProbSkip)}
+	if f.Key {
+		c.Ref = [header.NumRefs]int{}
+		for m := range c.YMode {
+			c.YMode[m] = boolcoder.PathCost(&entropy.KeyYModePaths[m], entropy.KeyYMode[:])
+		}
+		for m := range c.UVMode {
+			c.UVMode[m] = boolcoder.PathCost(&entropy.UVModePaths[m], entropy.KeyUVMode[:])
+		}
+		return
+	}
+	inter := boolcoder.Cost1(f.ProbIntra)
+	notLast := inter + boolcoder.Cost1(f.ProbLast)
+	c.Ref = [header.NumRefs]int{
+		header.Intra:  boolcoder.Cost0(f.ProbIntra),
+		header.Last:   inter + boolcoder.Cost0(f.ProbLast),
+		header.Golden: notLast + boolcoder.Cost0(f.ProbGolden),
+		header.AltRef: notLast + boolcoder.Cost1(f.ProbGolden),
+	}
+	for m := range c.YMode {
+		c.YMode[m] = boolcoder.PathCost(&entropy.YModePaths[m], probs.YMode[:])
+	}
+	for m := range c.UVMode {
+		c.UVMode[m] = boolcoder.PathCost(&entropy.UVModePaths[m], probs.UVMode[:])
+	}
+	for m := range c.BMode {
+		c.BMode[m] = boolcoder.PathCost(&entropy.BModePaths[m], entropy.BMode[:])
+	}
+	for s := range c.split {
+		c.split[s] = boolcoder.PathCost(&entropy.SplitPaths[s], entropy.Split[:])
+	}
+	for i := range c.mv {
+		for d := range c.mv[i] {
+			cost := 0
+			visitMV(int16(d-entropy.MVMax), func(j int, bit bool) { cost += boolcoder.Cost(bit, probs.MV[i][j]) })
+			c.mv[i][d] = int32(cost)
+		}
+	}
+}
+
+// BlockMode is the cost of mode m for block b of the macroblock a.Here, whose earlier blocks have their modes.
+func (c *Costs) BlockMode(key bool, a *Around, b int, m uint8) int {
+	if !key {
+		return c.BMode[m]
+	}
+	left, above := a.keyBModeContext(b)
+	return keyBMode[above][left][m]
+}
+
+// Inter is the cost of an inter mode without its vectors.
+func (n *Near) Inter(yMode uint8) int {
+	return boolcoder.PathCost(&refPaths[yMode-entropy.NearestMV], n.probs[:])
+}
+
+// MV is the cost of a vector's difference to the predicted one; one that cannot be coded costs very much.
+func (c *Costs) MV(d MV) int {
+	x, y := int(d.X)+entropy.MVMax, int(d.Y)+entropy.MVMax
+	if uint(x) > 2*entropy.MVMax || uint(y) > 2*entropy.MVMax {
+		return unreachable
+	}
+	return int(c.mv[0][y] + c.mv[1][x])
+}
+
+// unreachable is more than any macroblock costs: a million bits.
+const unreachable = 1 << 28
+
+// Split is the cost of a split shape.
+func (c *Costs) Split(shape int) int { return c.split[shape] }
+
+// SubMV is the cost of the vector of block b, the first of its part in the macroblock a.Here, whose earlier parts are filled in.
+func (c *Costs) SubMV(a *Around, b int, mv, best MV) int {
+	left, above := a.SubMVContext(b)
+	ref := subMVRefOf(mv, left, above)
+	cost := boolcoder.PathCost(&entropy.SubMVRefPaths[ref], subMVProbs(left, above)[:])
+	if ref == entropy.New4x4 {
+		cost += c.MV(mv.Sub(best))
+	}
+	return cost
+}

@@ -1,0 +1,140 @@
+// Package motion searches the reference pictures for where a block came from.
+package motion
+
+import (
+	"salsify/codec/vp8/internal/distortion"
+	"salsify/codec/vp8/internal/mode"
+	"salsify/codec/vp8/internal/picture"
+	"salsify/codec/vp8/internal/predict"
+)
+
+// Block is a block of the source picture and where it is looked for.
+type Block struct {
+	Src    []byte // from its first pixel on
+	Stride int
+	X, Y   int // of its first pixel, in the picture
+	W, H   int
+	Ref    *picture.Plane
+	Filter *predict.Filter
+
+	Predicted mode.MV     // vectors are coded as differences to it
+	Cost      *mode.Costs // what such a difference costs
+	Lambda    int         // what a bit is worth, in units of SAD, times 16
+}
+
+// Result is a vector, how far the source is from there, and that with the vector's cost added.
+type Result struct {
+	MV         mode.MV
+	Distortion int // SAD after Integer, the chosen metric after Refine
+	WithMVCost int
+}
+
+// costShift: Lambda is in 1/16, costs are in 1/256.
+const costShift = 4 + 8
+
+func (b *Block) mvCost(v mode.MV) int { return b.Lambda * b.Cost.MV(v.Sub(b.Predicted)) >> costShift }
+
+// Positions that a search may take keep the block and the reach of the interpolation within the border.
+func (b *Block) inside(x, y int) bool {
+	const margin = picture.Border - 4
+	return x >= -margin && y >= -margin && x+b.W <= b.Ref.Width+margin && y+b.H <= b.Ref.Height+margin
+}
+
+// try measures a whole-pixel vector, given in pixels, and keeps it if it is better.
+func (b *Block) try(best *Result, dx, dy int) bool {
+	x, y := b.X+dx, b.Y+dy
+	if !b.inside(x, y) {
+		return false
+	}
+	v := mode.MV{X: int16(dx * 4), Y: int16(dy * 4)}
+	cost := b.mvCost(v)
+	if cost >= best.WithMVCost {
+		return false
+	}
+	sad := distortion.SAD(b.Src, b.Stride, b.Ref.Pix[b.Ref.At(x, y):], b.Ref.Stride, b.W, b.H, best.WithMVCost-cost)
+	if sad+cost >= best.WithMVCost {
+		return false
+	}
+	*best = Result{v, sad, sad + cost}
+	return true
+}
+
+// Integer searches whole-pixel vectors: first the candidates, then around the best of them in ever smaller steps, from step
+// pixels (a power of two) down.
+func (b *Block) Integer(candidates []mode.MV, step int) Result {
+	best := Result{WithMVCost: 1 << 40}
+	b.try(&best, 0, 0)
+	for _, c := range candidates {
+		b.try(&best, (int(c.X)+2)>>2, (int(c.Y)+2)>>2)
+	}
+	for ; step > 0; step >>= 1 {
+		// At each step size the centre follows the best neighbour as long as there is one.
+		for range maxMoves {
+			cx, cy := int(best.MV.X>>2), int(best.MV.Y>>2)
+			moved := false
+			for _, d := range diamond {
+				moved = b.try(&best, cx+d[0]*step, cy+d[1]*step) || moved
+			}
+			if !moved {
+				break
+			}
+		}
+	}
+	cx, cy := int(best.MV.X>>2), int(best.MV.Y>>2)
+	for _, d := range corners {
+		b.try(&best, cx+d[0], cy+d[1])
+	}
+	return best
+}
+
+// maxMoves bounds how far the centre moves at one step size.
+const maxMoves = 16
+
+var (
+	diamond = [4][2]int{{0, -1}, {-1, 0}, {1, 0}, {0, 1}}
+	corners = [4][2]int{{-1, -1}, {1, -1}, {-1, 1}, {1, 1}}
+)
+
+// Metric is how Refine compares.
+type Metric func(a []byte, aStride int, b []byte, bStride, w, h int) int
+
+// Refine improves a whole-pixel vector by half and then by quarter pixels. It measures all vectors anew with the metric.
+// scratch takes predictions, 16 a row.
+func (b *Block) Refine(from mode.MV, metric Metric, diagonals bool, scratch *[256]byte) Result {
+	measure := func(v mode.MV) Result {
+		d := b.Distortion(v, metric, scratch)
+		return Result{v, d, d + b.mvCost(v)}
+	}
+	best := measure(from)
+	for step := int16(2); step > 0; step >>= 1 {
+		centre := best.MV
+		var sides [4]int
+		for i, d := range diamond {
+			r := measure(centre.Add(mode.MV{X: int16(d[0]) * step, Y: int16(d[1]) * step}))
+			sides[i] = r.WithMVCost
+			if r.WithMVCost < best.WithMVCost {
+				best = r
+			}
+		}
+		if diagonals {
+			// Only the diagonal between the better sides can be worth a look.
+			d := mode.MV{X: step, Y: step}
+			if sides[0] < sides[3] {
+				d.Y = -step
+			}
+			if sides[1] < sides[2] {
+				d.X = -step
+			}
+			if r := measure(centre.Add(d)); r.WithMVCost < best.WithMVCost {
+				best = r
+			}
+		}
+	}
+	return best
+}
+
+// Distortion measures one vector, which may point anywhere.
+func (b *Block) Distortion(v mode.MV, metric Metric, scratch *[256]byte) int {
+	b.Filter.Inter(scratch[:], 16, b.Ref, b.X*8+int(v.X)*2, b.Y*8+int(v.Y)*2, b.W, b.H)
+	return metric(b.Src, b.Stride, scratch[:], 16, b.W, b.H)
+}

@@ -1,0 +1,168 @@
+package quant
+
+import "salsify/codec/vp8/internal/token"
+
+// Quantizer quantizes one kind of coefficient.
+type Quantizer struct {
+	Steps      [2]int16
+	reciprocal [2]uint32 // 2^reciprocalShift / step, rounded up
+}
+
+// reciprocalShift makes the quotient exact enough: with magnitudes below 2^16 and steps of at least 4 the error is below 2^-6.
+const reciprocalShift = 24
+
+// NewQuantizer prepares a quantizer for DC and AC steps.
+func NewQuantizer(steps [2]int16) Quantizer {
+	q := Quantizer{Steps: steps}
+	for i, s := range steps {
+		q.reciprocal[i] = (1<<reciprocalShift + uint32(s) - 1) / uint32(s)
+	}
+	return q
+}
+
+// Dead zones: what is added to a magnitude before it is cut down to whole steps, in 1/128 step. Half a step would be 64; less
+// favours zeros and small levels, which cost fewer bits. Without a trellis, the one for inter residues, which are mostly noise,
+// is smaller than that for intra ones.
+const (
+	RoundNearest = 64
+	RoundIntra   = 48
+	RoundInter   = 36
+)
+
+// Quantize divides coefficients from position first on by their steps into levels. It returns the block's end (token.End) and
+// the squared error that it makes, in units of coefficients.
+func (q *Quantizer) Quantize(c, levels *[16]int16, first, rounding int) (end uint8, squaredError int) {
+	for n := first; n < 16; n++ {
+		k := token.ZigZag[n]
+		i := min(n, 1)
+		step := int32(q.Steps[i])
+		v := int32(c[k])
+		m := v >> 31
+		a := (v ^ m) - m
+		l := int32(uint64(uint32(a)+uint32(step)*uint32(rounding)>>7) * uint64(q.reciprocal[i]) >> reciprocalShift)
+		if l > token.MaxMagnitude {
+			l = token.MaxMagnitude
+		}
+		if l != 0 {
+			end = uint8(n + 1)
+		}
+		e := a - l*step
+		squaredError += int(e) * int(e)
+		levels[k] = int16((l ^ m) - m)
+	}
+	if first == 1 {
+		levels[0] = 0
+	}
+	return end, squaredError
+}
+
+// Lambda weighs rate against distortion: the cost of a choice is distortion << DistortionShift + Lambda * rate, with distortion
+// in squared pixels and rate in 1/256 bit. One unit is 1/16 squared pixel a bit.
+type Lambda int
+
+// Shifts that bring squared errors into the units of Lambda: of pixels, of coefficients (which are doubled by the transform) and
+// of Y2 coefficients (doubled twice).
+const (
+	DistortionShift = 12
+	CoeffShift      = DistortionShift - 2
+	Y2Shift         = DistortionShift - 4
+)
+
+// Trellis chooses the levels of a block that cost least in rate and distortion together: for each coefficient the nearest
+// level, the one below it or zero, by dynamic programming over the contexts that the tokens are coded in. shift is CoeffShift or
+// Y2Shift; costs are those of the block's kind. It returns the block's end.
+func (q *Quantizer) Trellis(c, levels *[16]int16, first, ctx int, costs *[16][3]token.PosCosts, lambda Lambda, shift uint) (end uint8) {
+	const infinite = 1 << 62
+	type step struct {
+		level [3]int16 // by the context that it leaves
+		from  [3]uint8 // the context that it was coded in
+	}
+	var steps [16]step
+	// nearest are the magnitudes' nearest levels.
+	var nearest [16]int32
+	last := -1
+	for n := first; n < 16; n++ {
+		i := min(n, 1)
+		v := int32(c[token.ZigZag[n]])
+		a := max(v, -v)
+		l := int32(uint64(uint32(a)+uint32(q.Steps[i])>>1) * uint64(q.reciprocal[i]) >> reciprocalShift)
+		nearest[n] = min(l, token.MaxMagnitude)
+		if l != 0 {
+			last = n
+		}
+	}
+	*levels = [16]int16{}
+	if last < 0 {
+		return 0
+	}
+	lam := int(lambda)
+	// score[x] is the least cost of the levels so far where the last one leaves context x.
+	score := [3]int{infinite, infinite, infinite}
+	score[ctx] = 0
+	bestEnd, bestCtx := 0, 0
+	bestScore := lam * int(costs[first][ctx].End)
+	for n := first; n <= last; n++ {
+		stepSize := int(q.Steps[min(n, 1)])
+		v := int(c[token.ZigZag[n]])
+		a := max(v, -v)
+		x := int(nearest[n])
+		candidates := [3]int{x, x - 1, 0}
+		count := min(x, 2) + 1
+		next := [3]int{infinite, infinite, infinite}
+		st := &steps[n]
+		for from, s := range score {
+			if s >= infinite {
+				continue
+			}
+			pos := &costs[n][from]
+			saved := 0 // a token behind a zero does not say that the block goes on
+			if n > first && from == 0 {
+				saved = int(pos.Goes)
+			}
+			for _, l := range candidates[:count] {
+				e := a - l*stepSize
+				t := s + (e*e-a*a)<<shift + lam*(pos.Of(l)-saved)
+				to := min(l, 2)
+				if t < next[to] {
+					next[to] = t
+					st.level[to], st.from[to] = int16(l), uint8(from)
+				}
+			}
+		}
+		score = next
+		for x := 1; x < 3; x++ {
+			t := score[x]
+			if t < infinite && n < 15 {
+				t += lam * int(costs[n+1][x].End)
+			}
+			if t < bestScore {
+				bestScore, bestEnd, bestCtx = t, n+1, x
+			}
+		}
+	}
+	x := bestCtx
+	for n := bestEnd - 1; n >= first; n-- {
+		k := token.ZigZag[n]
+		l := steps[n].level[x]
+		if c[k] < 0 {
+			l = -l
+		}
+		levels[k] = l
+		x = int(steps[n].from[x])
+	}
+	return uint8(bestEnd)
+}
+
+// SquaredError is what Quantize would return for these levels.
+func (q *Quantizer) SquaredError(c, levels *[16]int16, first int) int {
+	sum := 0
+	if first == 0 {
+		e := int(c[0]) - int(levels[0])*int(q.Steps[0])
+		sum = e * e
+	}
+	for i := 1; i < 16; i++ {
+		e := int(c[i]) - int(levels[i])*int(q.Steps[1])
+		sum += e * e
+	}
+	return sum
+}

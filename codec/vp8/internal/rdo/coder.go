@@ -1,0 +1,167 @@
+package rdo
+
+import (
+	"salsify/codec/vp8/internal/distortion"
+	"salsify/codec/vp8/internal/entropy"
+	"salsify/codec/vp8/internal/header"
+	"salsify/codec/vp8/internal/mode"
+	"salsify/codec/vp8/internal/quant"
+	"salsify/codec/vp8/internal/token"
+	"salsify/codec/vp8/internal/transform"
+)
+
+// How a macroblock is coded:
+//
+//  1. Inter candidates are collected: no motion, the neighbours' vectors and what motion search finds, in each reference, and
+//     ranked by the SATD of their luma prediction and the rate of their vectors.
+//  2. The best of them are coded on trial: predicted, transformed, quantized, and weighed by the rate of all their tokens.
+//  3. Split vectors are tried around the best vector.
+//  4. So are the 16x16 intra modes and, block by block, the 4x4 ones, if they stand a chance.
+//  5. The winner's levels are chosen anew by the trellis, or dropped if that is better still.
+//  6. It is reconstructed in place, for its neighbours to be predicted from.
+
+// Coder is the working memory of one goroutine that codes macroblocks.
+type Coder struct {
+	f                 *Frame
+	plan              *Plan
+	around            mode.Around
+	near              mode.Near
+	col, row          int
+	srcY, srcU, srcV  []byte
+	strideY, strideUV int
+	above             *token.Context
+	left              token.Context
+	best, other       *trial // the best trial so far, and the one to try in
+	trials            [2]trial
+	candidates        []candidate
+	scratch           [256]byte
+	work              [workSize]byte // 4x4 intra reconstruction with its surroundings
+}
+
+// code codes one macroblock and returns its squared luma error.
+func (c *Coder) code(f *Frame, col, row int) int {
+	c.begin(f, col, row)
+	if !f.Header.Key {
+		c.tryInter()
+	}
+	if c.best.score < infinite && c.best.Skip && f.Speed.EarlySkip {
+		// A prediction that needs no residue is seldom beaten by an intra mode.
+	} else {
+		c.tryIntra()
+	}
+	c.finish()
+	c.reconstruct()
+	y := &f.Recon.Y
+	return distortion.SSE(c.srcY, c.strideY, y.Pix[y.At(col*16, row*16):], y.Stride, 16, 16)
+}
+
+func (c *Coder) begin(f *Frame, col, row int) {
+	c.f, c.col, c.row = f, col, row
+	c.around = f.Modes.Around(col, row)
+	c.plan = &f.Plan[c.around.Here.Segment]
+	c.near = mode.FindNear(&c.around, header.Last, &f.Header.SignBias)
+	s := f.Source
+	c.srcY, c.strideY = s.Y.Pix[s.Y.At(col*16, row*16):], s.Y.Stride
+	c.srcU, c.srcV, c.strideUV = s.U.Pix[s.U.At(col*8, row*8):], s.V.Pix[s.V.At(col*8, row*8):], s.U.Stride
+	c.above = &f.above[col]
+	c.best, c.other = &c.trials[0], &c.trials[1]
+	for i := range c.trials {
+		c.trials[i].Segment = c.around.Here.Segment
+	}
+	c.best.score = infinite
+}
+
+// keep makes the trial the best one if it is better, and tells whether it was.
+func (c *Coder) keep() bool {
+	if c.other.score >= c.best.score {
+		return false
+	}
+	c.best, c.other = c.other, c.best
+	return true
+}
+
+// finish does step 5 and notes the macroblock's modes and levels.
+func (c *Coder) finish() {
+	t := c.best
+	if t.YMode == entropy.BPred {
+		c.refineBPred(t)
+	} else {
+		if c.f.Speed.Trellis {
+			c.refine(t)
+		}
+		if !t.anyEnd() {
+			t.Skip = true
+		}
+	}
+	*c.around.Here = t.Macroblock
+	i := c.row*c.f.Modes.Cols + c.col
+	if t.Skip {
+		token.Skip(c.above, &c.left, t.HasY2())
+		return
+	}
+	c.f.Coeffs[i], c.f.Ends[i] = t.levels, t.ends
+	for b, end := range t.ends {
+		if b != token.Y2 || t.HasY2() {
+			token.SetContext(c.above, &c.left, b, end)
+		}
+	}
+}
+
+// reconstruct does step 6.
+func (c *Coder) reconstruct() {
+	t, r := c.best, c.f.Recon
+	ya, ys := r.Y.At(c.col*16, c.row*16), r.Y.Stride
+	ca, cs := r.U.At(c.col*8, c.row*8), r.U.Stride
+	dstY, dstU, dstV := r.Y.Pix[ya:], r.U.Pix[ca:], r.V.Pix[ca:]
+	if t.YMode == entropy.BPred {
+		for y := range 16 {
+			copy(dstY[y*ys:][:16], c.work[workOrigin+y*workStride:])
+		}
+	} else {
+		for y := range 16 {
+			copy(dstY[y*ys:][:16], t.y[y*16:])
+		}
+	}
+	for y := range 8 {
+		copy(dstU[y*cs:][:8], t.u[y*8:])
+		copy(dstV[y*cs:][:8], t.v[y*8:])
+	}
+	if t.Skip {
+		return
+	}
+	// From here on t.coeffs are the dequantized levels.
+	if t.YMode != entropy.BPred {
+		var dc [256]int16
+		if t.HasY2() {
+			y2 := *t.levels.Block(token.Y2)
+			quant.Dequantize(&y2, c.plan.Y2.Steps)
+			transform.InverseWHT(&y2, dc[:])
+		}
+		for b := range token.FirstU {
+			block := *t.levels.Block(b)
+			quant.Dequantize(&block, c.plan.Y1.Steps)
+			if t.HasY2() {
+				block[0] = dc[b*16]
+			}
+			addResidue(&block, t.ends[b], dstY[lumaAt(b, ys):], ys)
+		}
+	}
+	for b := range 4 {
+		at := chromaAt(b, cs)
+		block := *t.levels.Block(token.FirstU + b)
+		quant.Dequantize(&block, c.plan.UV.Steps)
+		addResidue(&block, t.ends[token.FirstU+b], dstU[at:], cs)
+		block = *t.levels.Block(token.FirstV + b)
+		quant.Dequantize(&block, c.plan.UV.Steps)
+		addResidue(&block, t.ends[token.FirstV+b], dstV[at:], cs)
+	}
+}
+
+// addResidue adds the inverse transform of dequantized coefficients to the prediction at dst.
+func addResidue(c *[16]int16, end uint8, dst []byte, stride int) {
+	if end > 1 {
+		transform.AddInverseDCT(c, dst, stride)
+	} else if c[0] != 0 {
+		transform.AddDC(c[0], dst, stride)
+	}
+}

@@ -1,0 +1,153 @@
+// Package rdo chooses how each macroblock of a frame is coded: by rate and distortion together, with the real costs of modes,
+// vectors and tokens.
+package rdo
+
+import (
+	"salsify/codec/vp8/internal/entropy"
+	"salsify/codec/vp8/internal/header"
+	"salsify/codec/vp8/internal/mode"
+	"salsify/codec/vp8/internal/picture"
+	"salsify/codec/vp8/internal/predict"
+	"salsify/codec/vp8/internal/quant"
+	"salsify/codec/vp8/internal/token"
+)
+
+// Frame is a frame that is being encoded. Its first part is given, its second is what Rows makes.
+type Frame struct {
+	Header *header.Frame
+	Source *picture.Picture                 // with a border
+	Refs   [header.NumRefs]*picture.Picture // those that may be predicted from; nil where absent or equal to an earlier one
+	Speed  Speed
+	Costs  *Costs
+	Plan   [4]Plan // by segment
+
+	Modes   mode.Map         // Segment of each macroblock is given
+	Recon   *picture.Picture // with IntraEdge; before the loop filter
+	Coeffs  []token.Coeffs   // levels of each macroblock, in raster order; undefined where it has none
+	Ends    []token.Ends
+	Vectors [][header.NumRefs]Found // what motion search found, kept for the next pass over the same picture
+	above   []token.Context
+	SSE     []int64 // squared luma error of each row of macroblocks, before the loop filter
+}
+
+// Found is the vector that the search found in a reference.
+type Found struct {
+	MV    mode.MV
+	Valid bool
+}
+
+// Costs are the costs of everything that a frame's probabilities govern.
+type Costs struct {
+	Modes  mode.Costs
+	Tokens token.Costs
+}
+
+// Set works out the costs for the probabilities in a frame's header.
+func (c *Costs) Set(f *header.Frame) {
+	c.Modes.Set(f)
+	c.Tokens.Set(&f.Context.Probs.Coeff)
+}
+
+// Plan is how the macroblocks of one segment are coded.
+type Plan struct {
+	Y1, Y2, UV quant.Quantizer
+	Lambda     quant.Lambda
+	SADLambda  int // what a bit is worth in units of SAD, times 16
+}
+
+// Lambda in proportion to the square of the AC step: what Lagrangian theory gives for high rates, with a factor that was
+// tuned on the clips for the least rate at the same SSIM.
+const (
+	lambdaFactor = 460 // of step^2, in 1/1024
+	lambdaShift  = 10
+)
+
+// NewPlan prepares the coding with a quantizer index.
+func NewPlan(index int, q *header.Quantizers) Plan {
+	steps := quant.At(index, q)
+	ac := int(steps.Y1[1])
+	lambda := max(ac*ac*lambdaFactor>>lambdaShift, 1)
+	return Plan{
+		Y1:        quant.NewQuantizer(steps.Y1),
+		Y2:        quant.NewQuantizer(steps.Y2),
+		UV:        quant.NewQuantizer(steps.UV),
+		Lambda:    quant.Lambda(lambda),
+		SADLambda: max(sqrt(lambda*16), 1),
+	}
+}
+
+// sqrt is the integer square root.
+func sqrt(v int) int {
+	r := 0
+	for b := 1 << 20; b > 0; b >>= 1 {
+		if (r+b)*(r+b) <= v {
+			r += b
+		}
+	}
+	return r
+}
+
+// Speed is how much work the choice may take.
+type Speed struct {
+	Refs       int  // how many references are searched, LAST first
+	Step       int  // pixels: first step of the whole-pixel search
+	Subpel     bool // vectors have fractions
+	Diagonals  bool // of them, diagonal ones too
+	Candidates int  // how many inter candidates are coded on trial
+	Splits     int  // split shapes to try: 0 none, 1 the 8x8 ones, 2 also 4x4
+	BModes     int  // 4x4 modes to code on trial for each block, 0 to do without BPred on interframes
+	IntraModes int  // 16x16 modes to code on trial
+	Trellis    bool // the levels of the chosen mode come from the trellis
+	EarlySkip  bool // a macroblock that the first candidate predicts well enough is not looked at further
+}
+
+// Reset makes room for a picture of cols x rows macroblocks and forgets the vectors.
+func (f *Frame) Reset(cols, rows int) {
+	f.Modes.Reset(cols, rows)
+	if n := cols * rows; cap(f.Coeffs) < n {
+		f.Coeffs = make([]token.Coeffs, n)
+		f.Ends = make([]token.Ends, n)
+		f.Vectors = make([][header.NumRefs]Found, n)
+	}
+	n := cols * rows
+	f.Coeffs, f.Ends, f.Vectors = f.Coeffs[:n], f.Ends[:n], f.Vectors[:n]
+	clear(f.Vectors)
+	if cap(f.above) < cols {
+		f.above = make([]token.Context, cols)
+	}
+	f.above = f.above[:cols]
+	if cap(f.SSE) < rows {
+		f.SSE = make([]int64, rows)
+	}
+	f.SSE = f.SSE[:rows]
+}
+
+// Start begins a pass over the macroblocks.
+func (f *Frame) Start() {
+	clear(f.above)
+	f.Recon.IntraEdge()
+}
+
+// Row codes one row of macroblocks. Before a macroblock it calls wait with the number of macroblocks of the row above that
+// must be finished, and after it done with the number that are.
+func (f *Frame) Row(c *Coder, row int, wait, done func(n int)) {
+	c.left = token.Context{}
+	sse := 0
+	for col := range f.Modes.Cols {
+		wait(min(col+2, f.Modes.Cols))
+		sse += c.code(f, col, row)
+		done(col + 1)
+	}
+	f.SSE[row] = int64(sse)
+}
+
+// filter is the interpolation of the frames that we encode: bitstream version 0.
+var filter = &predict.SixTap
+
+// lumaKind is the kind of the luma blocks of a macroblock, and the first position of their coefficients.
+func lumaKind(hasY2 bool) (kind, first int) {
+	if hasY2 {
+		return entropy.BlockYAfterY2, 1
+	}
+	return entropy.BlockYWithDC, 0
+}

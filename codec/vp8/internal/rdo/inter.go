@@ -1,0 +1,186 @@
+package rdo
+
+import (
+	"salsify/codec/vp8/internal/distortion"
+	"salsify/codec/vp8/internal/entropy"
+	"salsify/codec/vp8/internal/header"
+	"salsify/codec/vp8/internal/mode"
+	"salsify/codec/vp8/internal/motion"
+)
+
+// candidate is an inter mode with a whole-macroblock vector.
+type candidate struct {
+	mv    mode.MV
+	yMode uint8
+	ref   uint8
+	rate  int // of the mode and vector, in 1/256 bit
+	cost  int // SATD and rate together
+}
+
+// tryInter does the steps 1 to 3.
+func (c *Coder) tryInter() {
+	c.candidates = c.candidates[:0]
+	refs := 0
+	for ref := uint8(header.Last); ref < header.NumRefs; ref++ {
+		if c.f.Refs[ref] == nil || refs == c.f.Speed.Refs {
+			continue
+		}
+		refs++
+		c.add(ref, entropy.ZeroMV, mode.MV{})
+		c.add(ref, entropy.NearestMV, c.near.Nearest)
+		c.add(ref, entropy.NearMV, c.near.Near)
+		if ref == header.Last && c.f.Speed.EarlySkip && c.skipsEarly() {
+			return
+		}
+		if mv, ok := c.search(ref); ok {
+			c.add(ref, entropy.NewMV, mv)
+		}
+	}
+	for range c.f.Speed.Candidates {
+		best := -1
+		for i := range c.candidates {
+			if c.candidates[i].cost < infinite && (best < 0 || c.candidates[i].cost < c.candidates[best].cost) {
+				best = i
+			}
+		}
+		if best < 0 {
+			break
+		}
+		c.try(&c.candidates[best])
+		c.candidates[best].cost = infinite
+	}
+	if c.f.Speed.Splits > 0 && !c.best.Skip {
+		c.trySplits()
+	}
+}
+
+// add ranks a candidate, unless an earlier one has the same vector into the same reference.
+func (c *Coder) add(ref, yMode uint8, mv mode.MV) {
+	for i := range c.candidates {
+		if c.candidates[i].ref == ref && c.candidates[i].mv == mv {
+			return
+		}
+	}
+	costs := &c.f.Costs.Modes
+	rate := costs.Ref[ref] + c.near.Inter(yMode)
+	if yMode == entropy.NewMV {
+		rate += costs.MV(mv.Sub(c.near.Best))
+	}
+	plane := &c.f.Refs[ref].Y
+	filter.Inter(c.scratch[:], 16, plane, c.col*128+int(mv.X)*2, c.row*128+int(mv.Y)*2, 16, 16)
+	satd := distortion.SATD(c.srcY, c.strideY, c.scratch[:], 16, 16, 16)
+	c.candidates = append(c.candidates, candidate{mv, yMode, ref, rate, satd + c.plan.SADLambda*rate>>sadShift})
+}
+
+// sadShift: SADLambda is in 1/16, rates are in 1/256 bit.
+const sadShift = 4 + 8
+
+// skipsEarly tries the best candidate so far and tells whether it needs no residue.
+func (c *Coder) skipsEarly() bool {
+	best := 0
+	for i := range c.candidates {
+		if c.candidates[i].cost < c.candidates[best].cost {
+			best = i
+		}
+	}
+	c.try(&c.candidates[best])
+	c.candidates[best].cost = infinite
+	return c.best.Skip
+}
+
+// try codes a candidate on trial.
+func (c *Coder) try(cand *candidate) {
+	t := c.other
+	t.YMode, t.Ref, t.MV, t.rate = cand.yMode, cand.ref, cand.mv, cand.rate
+	c.predictInter(t)
+	c.scoreWhole(t)
+	c.keep()
+}
+
+// search finds the best vector into a reference.
+func (c *Coder) search(ref uint8) (mode.MV, bool) {
+	found := &c.f.Vectors[c.row*c.f.Modes.Cols+c.col][ref]
+	if found.Valid {
+		return found.MV, true
+	}
+	b := motion.Block{
+		Src: c.srcY, Stride: c.strideY, X: c.col * 16, Y: c.row * 16, W: 16, H: 16,
+		Ref: &c.f.Refs[ref].Y, Filter: filter,
+		Predicted: c.near.Best, Cost: &c.f.Costs.Modes, Lambda: c.plan.SADLambda,
+	}
+	starts := [...]mode.MV{c.near.Best, c.near.Nearest, c.near.Near, c.around.Left.MV, c.around.Above.MV, c.around.AboveLeft.MV}
+	r := b.Integer(starts[:], c.f.Speed.Step)
+	if c.f.Speed.Subpel {
+		r = b.Refine(r.MV, distortion.SATD, c.f.Speed.Diagonals, &c.scratch)
+	}
+	*found = Found{r.MV, true}
+	return r.MV, true
+}
+
+// trySplits does step 3, in the reference of the best trial: the shapes of 8x8 blocks first, and the finer one if they helped.
+func (c *Coder) trySplits() {
+	ref, whole := c.best.Ref, c.best.MV
+	if c.best.YMode == entropy.SplitMV || ref == header.Intra {
+		return
+	}
+	helped := c.trySplit(ref, whole, entropy.Split8x8)
+	helped = c.trySplit(ref, whole, entropy.Split16x8) || helped
+	helped = c.trySplit(ref, whole, entropy.Split8x16) || helped
+	if helped && c.f.Speed.Splits > 1 {
+		c.trySplit(ref, whole, entropy.Split4x4)
+	}
+}
+
+// splitSize is the size of the parts of each split shape in pixels.
+var splitSize = [entropy.NumSplits][2]int{{16, 8}, {8, 16}, {8, 8}, {4, 4}}
+
+// trySplit gives each part of a split shape the vector that costs least, and codes the result on trial.
+func (c *Coder) trySplit(ref uint8, whole mode.MV, shape uint8) bool {
+	t := c.other
+	costs := &c.f.Costs.Modes
+	t.YMode, t.Ref, t.Split = entropy.SplitMV, ref, shape
+	// The neighbours within the macroblock are looked up in place.
+	a := c.around
+	a.Here = &t.Macroblock
+	t.rate = costs.Ref[ref] + c.near.Inter(entropy.SplitMV) + costs.Split(int(shape))
+	w, h := splitSize[shape][0], splitSize[shape][1]
+	var before mode.MV // vector of the part before
+	for part, first := range entropy.SplitFirst[shape] {
+		x, y := int(first&3)*4, int(first>>2)*4
+		b := motion.Block{
+			Src: c.srcY[y*c.strideY+x:], Stride: c.strideY, X: c.col*16 + x, Y: c.row*16 + y, W: w, H: h,
+			Ref: &c.f.Refs[ref].Y, Filter: filter,
+			Predicted: c.near.Best, Cost: costs, Lambda: c.plan.SADLambda,
+		}
+		left, above := a.SubMVContext(int(first))
+		best, bestCost, bestRate := mode.MV{}, infinite, 0
+		consider := func(mv mode.MV, distortion int) {
+			rate := costs.SubMV(&a, int(first), mv, c.near.Best)
+			if cost := distortion + c.plan.SADLambda*rate>>sadShift; cost < bestCost {
+				best, bestCost, bestRate = mv, cost, rate
+			}
+		}
+		for _, mv := range [...]mode.MV{left, above, {}} {
+			consider(mv, b.Distortion(mv, distortion.SATD, &c.scratch))
+		}
+		starts := [...]mode.MV{whole, best, before, c.near.Best}
+		r := b.Integer(starts[:], min(c.f.Speed.Step, 4))
+		if c.f.Speed.Subpel {
+			r = b.Refine(r.MV, distortion.SATD, c.f.Speed.Diagonals, &c.scratch)
+		}
+		consider(r.MV, r.Distortion)
+		if whole != r.MV {
+			consider(whole, b.Distortion(whole, distortion.SATD, &c.scratch))
+		}
+		t.Fill(part, best)
+		t.rate += bestRate
+		before = best
+	}
+	t.MV = t.MVs[15]
+	if c.weigh(t.rate, 0) >= c.best.score {
+		return false
+	}
+	c.predictInter(t)
+	c.scoreWhole(t)
+	return c.keep()
+}

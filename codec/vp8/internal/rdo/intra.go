@@ -1,0 +1,200 @@
+package rdo
+
+import (
+	"salsify/codec/vp8/internal/distortion"
+	"salsify/codec/vp8/internal/entropy"
+	"salsify/codec/vp8/internal/header"
+	"salsify/codec/vp8/internal/predict"
+	"salsify/codec/vp8/internal/quant"
+	"salsify/codec/vp8/internal/token"
+	"salsify/codec/vp8/internal/transform"
+)
+
+// The working area of 4x4 reconstruction: the macroblock with a row above (4 pixels longer), a column to the left and the
+// corner.
+const (
+	workStride = 32
+	workOrigin = workStride + 8
+	workSize   = 17 * workStride
+)
+
+// tryIntra does step 4.
+func (c *Coder) tryIntra() {
+	key := c.f.Header.Key
+	costs := &c.f.Costs.Modes
+	t := c.other
+	t.Ref = header.Intra
+	t.MV = c.best.MV
+	uvMode, uvRate := c.chooseChroma(t)
+	// Rank the 16x16 modes.
+	var rank [4]struct{ yMode, cost int }
+	for m := range rank {
+		t.YMode = uint8(m)
+		c.predictIntra(t)
+		satd := distortion.SATD(c.srcY, c.strideY, t.y[:], 16, 16, 16)
+		rank[m].yMode, rank[m].cost = m, satd+c.plan.SADLambda*costs.YMode[m]>>sadShift
+	}
+	for range c.f.Speed.IntraModes {
+		best := 0
+		for i := range rank {
+			if rank[i].cost < rank[best].cost {
+				best = i
+			}
+		}
+		t := c.other
+		t.Ref, t.YMode, t.UVMode = header.Intra, uint8(rank[best].yMode), uvMode
+		t.MV.X, t.MV.Y = 0, 0
+		t.rate = costs.Ref[header.Intra] + costs.YMode[t.YMode] + uvRate
+		c.predictIntra(t)
+		c.predictIntraChroma(&t.u, &t.v, uvMode)
+		c.scoreWhole(t)
+		c.keep()
+		rank[best].cost = infinite
+	}
+	if key || c.f.Speed.BModes > 0 {
+		c.tryBPred(uvMode, uvRate)
+	}
+}
+
+// chooseChroma finds the best chroma mode by trial; t is overwritten.
+func (c *Coder) chooseChroma(t *trial) (uvMode uint8, rate int) {
+	best := infinite
+	costs := &c.f.Costs.Modes.UVMode
+	for m := range costs {
+		c.predictIntraChroma(&t.u, &t.v, uint8(m))
+		tokens, dist := c.tryChroma(t)
+		if s := c.weigh(costs[m]+tokens, dist); s < best {
+			best, uvMode, rate = s, uint8(m), costs[m]
+		}
+	}
+	return uvMode, rate
+}
+
+// tryBPred chooses a mode for each 4x4 block, in order, each predicted from the reconstruction of those before.
+func (c *Coder) tryBPred(uvMode uint8, uvRate int) {
+	t := c.other
+	costs := c.f.Costs
+	t.Ref, t.YMode, t.UVMode, t.Skip = header.Intra, entropy.BPred, uvMode, false
+	t.MV.X, t.MV.Y = 0, 0
+	t.rate = costs.Modes.Ref[header.Intra] + costs.Modes.YMode[entropy.BPred] + uvRate
+	c.predictIntraChroma(&t.u, &t.v, uvMode)
+	rateC, distC := c.tryChroma(t)
+	t.score = c.weigh(t.rate+costs.Modes.Skip[0]+rateC, distC)
+	t.ends[token.Y2] = 0
+	a := c.around
+	a.Here = &t.Macroblock
+	aboveRight := c.fillWork()
+	above, left := *c.above, c.left
+	modes := entropy.NumBModes
+	if !c.f.Header.Key {
+		modes = c.f.Speed.BModes
+	}
+	for b := range token.FirstU {
+		if t.score >= c.best.score {
+			return
+		}
+		at := workOrigin + lumaAt(b, workStride)
+		var e predict.Edge
+		c.gather(&e, b, at, aboveRight[:])
+		src := c.srcY[lumaAt(b, c.strideY):]
+		// Rank the modes by SATD, unless all are coded on trial.
+		var pred [entropy.NumBModes][16]byte
+		var rank [entropy.NumBModes]int
+		var rate [entropy.NumBModes]int
+		for m := range pred {
+			predict.Intra4x4(pred[m][:], 4, &e, uint8(m))
+			rate[m] = costs.Modes.BlockMode(c.f.Header.Key, &a, b, uint8(m))
+			rank[m] = distortion.SATD(src, c.strideY, pred[m][:], 4, 4, 4) + c.plan.SADLambda*rate[m]>>sadShift
+		}
+		ctx := token.ContextOf(&above, &left, b)
+		best := infinite
+		for range modes {
+			m := 0
+			for i := range rank {
+				if rank[i] < rank[m] {
+					m = i
+				}
+			}
+			rank[m] = infinite
+			var coeffs, levels [16]int16
+			transform.ForwardDCT(src, c.strideY, pred[m][:], 4, &coeffs)
+			end, err := c.plan.Y1.Quantize(&coeffs, &levels, 0, quant.RoundIntra)
+			tokens := costs.Tokens.Block(entropy.BlockYWithDC, ctx, 0, end, &levels)
+			if s := c.weigh(rate[m]+tokens, err<<quant.CoeffShift); s < best {
+				best = s
+				t.BModes[b] = uint8(m)
+				t.ends[b] = end
+				*t.levels.Block(b) = levels
+			}
+		}
+		t.score += best
+		t.rate += rate[t.BModes[b]]
+		c.placeBlock(t, b, at, pred[t.BModes[b]][:])
+		token.SetContext(&above, &left, b, t.ends[b])
+	}
+	c.keep()
+}
+
+// fillWork copies the surroundings of the macroblock into the working area and returns the 4 pixels above and to the right.
+func (c *Coder) fillWork() [4]byte {
+	y := &c.f.Recon.Y
+	at := y.At(c.col*16, c.row*16)
+	copy(c.work[workOrigin-workStride-1:][:17], y.Pix[at-y.Stride-1:])
+	aboveRight := predict.AboveRight(y, c.col, c.row)
+	copy(c.work[workOrigin-workStride+16:], aboveRight[:])
+	for r := range 16 {
+		c.work[workOrigin+r*workStride-1] = y.Pix[at+r*y.Stride-1]
+	}
+	return aboveRight
+}
+
+func (c *Coder) gather(e *predict.Edge, b, at int, aboveRight []byte) {
+	if b&3 != 3 {
+		aboveRight = c.work[at-workStride+4:]
+	}
+	e.Gather(c.work[:], at, workStride, aboveRight)
+}
+
+// placeBlock reconstructs a 4x4 block in the working area.
+func (c *Coder) placeBlock(t *trial, b, at int, pred []byte) {
+	for r := range 4 {
+		copy(c.work[at+r*workStride:][:4], pred[r*4:])
+	}
+	block := *t.levels.Block(b)
+	quant.Dequantize(&block, c.plan.Y1.Steps)
+	addResidue(&block, t.ends[b], c.work[at:], workStride)
+}
+
+// refineBPred codes the blocks of the best trial again with their modes, now with the trellis if there is to be one, and leaves
+// the reconstruction in the working area.
+func (c *Coder) refineBPred(t *trial) {
+	costs := &c.f.Costs.Tokens
+	above, left := *c.above, c.left
+	aboveRight := c.fillWork()
+	for b := range token.FirstU {
+		at := workOrigin + lumaAt(b, workStride)
+		var e predict.Edge
+		c.gather(&e, b, at, aboveRight[:])
+		var pred [16]byte
+		predict.Intra4x4(pred[:], 4, &e, t.BModes[b])
+		var coeffs [16]int16
+		transform.ForwardDCT(c.srcY[lumaAt(b, c.strideY):], c.strideY, pred[:], 4, &coeffs)
+		if c.f.Speed.Trellis {
+			ctx := token.ContextOf(&above, &left, b)
+			t.ends[b] = c.plan.Y1.Trellis(&coeffs, t.levels.Block(b), 0, ctx, &costs[entropy.BlockYWithDC], c.plan.Lambda, quant.CoeffShift)
+		} else {
+			t.ends[b], _ = c.plan.Y1.Quantize(&coeffs, t.levels.Block(b), 0, quant.RoundIntra)
+		}
+		c.placeBlock(t, b, at, pred[:])
+		token.SetContext(&above, &left, b, t.ends[b])
+	}
+	if c.f.Speed.Trellis {
+		for b := token.FirstU; b < token.Y2; b++ {
+			ctx := token.ContextOf(&above, &left, b)
+			t.ends[b] = c.plan.UV.Trellis(t.coeffs.Block(b), t.levels.Block(b), 0, ctx, &costs[entropy.BlockChroma], c.plan.Lambda, quant.CoeffShift)
+			token.SetContext(&above, &left, b, t.ends[b])
+		}
+	}
+	t.ends[token.Y2] = 0
+	t.Skip = !t.anyEnd()
+}

@@ -1,0 +1,201 @@
+package rdo
+
+import (
+	"salsify/codec/vp8/internal/distortion"
+	"salsify/codec/vp8/internal/entropy"
+	"salsify/codec/vp8/internal/header"
+	"salsify/codec/vp8/internal/mode"
+	"salsify/codec/vp8/internal/predict"
+	"salsify/codec/vp8/internal/quant"
+	"salsify/codec/vp8/internal/token"
+	"salsify/codec/vp8/internal/transform"
+)
+
+// trial is one way to code a macroblock, tried out.
+type trial struct {
+	mode.Macroblock
+	y      [256]byte // prediction, 16 a row
+	u, v   [64]byte  // 8 a row
+	coeffs token.Coeffs
+	levels token.Coeffs
+	ends   token.Ends
+	rate   int // of the modes, in 1/256 bit, without the skip flag
+	score  int // rate and distortion together
+}
+
+// infinite is more than any score.
+const infinite = 1 << 60
+
+// block positions within a macroblock's prediction.
+func lumaAt(b, stride int) int   { return (b>>2)*4*stride + (b&3)*4 }
+func chromaAt(b, stride int) int { return (b>>1)*4*stride + (b&1)*4 }
+
+// predictInter makes the prediction of an inter trial.
+func (c *Coder) predictInter(t *trial) {
+	c.predictLuma(t)
+	c.predictChroma(t)
+}
+
+func (c *Coder) predictLuma(t *trial) {
+	ref := c.f.Refs[t.Ref]
+	if t.YMode == entropy.SplitMV {
+		predict.LumaSplit(filter, t.y[:], 16, &ref.Y, &t.Macroblock, c.col, c.row)
+		return
+	}
+	filter.Inter(t.y[:], 16, &ref.Y, c.col*128+int(t.MV.X)*2, c.row*128+int(t.MV.Y)*2, 16, 16)
+}
+
+func (c *Coder) predictChroma(t *trial) {
+	ref := c.f.Refs[t.Ref]
+	if t.YMode == entropy.SplitMV {
+		for b := range 4 {
+			bx, by := b&1, b>>1
+			cx, cy := predict.ChromaMV(&t.Macroblock, bx, by, false)
+			at := chromaAt(b, 8)
+			filter.Inter(t.u[at:], 8, &ref.U, c.col*64+bx*32+cx, c.row*64+by*32+cy, 4, 4)
+			filter.Inter(t.v[at:], 8, &ref.V, c.col*64+bx*32+cx, c.row*64+by*32+cy, 4, 4)
+		}
+		return
+	}
+	filter.Inter(t.u[:], 8, &ref.U, c.col*64+int(t.MV.X), c.row*64+int(t.MV.Y), 8, 8)
+	filter.Inter(t.v[:], 8, &ref.V, c.col*64+int(t.MV.X), c.row*64+int(t.MV.Y), 8, 8)
+}
+
+// predictIntra makes the luma prediction of a whole-macroblock intra mode.
+func (c *Coder) predictIntra(t *trial) {
+	y := &c.f.Recon.Y
+	predict.Intra(t.y[:], 16, y.Pix, y.At(c.col*16, c.row*16), y.Stride, 16, t.YMode, c.row > 0, c.col > 0)
+}
+
+func (c *Coder) predictIntraChroma(u, v *[64]byte, uvMode uint8) {
+	r := c.f.Recon
+	at := r.U.At(c.col*8, c.row*8)
+	predict.Intra(u[:], 8, r.U.Pix, at, r.U.Stride, 8, uvMode, c.row > 0, c.col > 0)
+	predict.Intra(v[:], 8, r.V.Pix, at, r.V.Stride, 8, uvMode, c.row > 0, c.col > 0)
+}
+
+// rounding is the dead zone for a trial's residue.
+func rounding(t *trial) int {
+	if t.Ref == header.Intra {
+		return quant.RoundIntra
+	}
+	return quant.RoundInter
+}
+
+// tryLuma transforms and quantizes the luma residue of a trial with a whole prediction. It returns the rate of its tokens and
+// the distortion, in the units of scores.
+func (c *Coder) tryLuma(t *trial) (rate, dist int) {
+	hasY2 := t.HasY2()
+	kind, first := lumaKind(hasY2)
+	above, left := *c.above, c.left
+	round := rounding(t)
+	for b := range token.FirstU {
+		transform.ForwardDCT(c.srcY[lumaAt(b, c.strideY):], c.strideY, t.y[lumaAt(b, 16):], 16, t.coeffs.Block(b))
+	}
+	if hasY2 {
+		y2 := t.coeffs.Block(token.Y2)
+		transform.ForwardWHT(t.coeffs[:], y2)
+		end, e := c.plan.Y2.Quantize(y2, t.levels.Block(token.Y2), 0, round)
+		t.ends[token.Y2] = end
+		dist += e << quant.Y2Shift
+		rate += c.f.Costs.Tokens.Block(entropy.BlockY2, token.ContextOf(&above, &left, token.Y2), 0, end, t.levels.Block(token.Y2))
+	} else {
+		t.ends[token.Y2] = 0
+	}
+	e := 0
+	for b := range token.FirstU {
+		end, be := c.plan.Y1.Quantize(t.coeffs.Block(b), t.levels.Block(b), first, round)
+		t.ends[b] = end
+		e += be
+		rate += c.f.Costs.Tokens.Block(kind, token.ContextOf(&above, &left, b), first, end, t.levels.Block(b))
+		token.SetContext(&above, &left, b, end)
+	}
+	return rate, dist + e<<quant.CoeffShift
+}
+
+// tryChroma does the same with the chroma residue.
+func (c *Coder) tryChroma(t *trial) (rate, dist int) {
+	above, left := *c.above, c.left
+	round := rounding(t)
+	e := 0
+	for b := token.FirstU; b < token.Y2; b++ {
+		src, pred := c.srcU, t.u[:]
+		if b >= token.FirstV {
+			src, pred = c.srcV, t.v[:]
+		}
+		transform.ForwardDCT(src[chromaAt(b&3, c.strideUV):], c.strideUV, pred[chromaAt(b&3, 8):], 8, t.coeffs.Block(b))
+		end, be := c.plan.UV.Quantize(t.coeffs.Block(b), t.levels.Block(b), 0, round)
+		t.ends[b] = end
+		e += be
+		rate += c.f.Costs.Tokens.Block(entropy.BlockChroma, token.ContextOf(&above, &left, b), 0, end, t.levels.Block(b))
+		token.SetContext(&above, &left, b, end)
+	}
+	return rate, e << quant.CoeffShift
+}
+
+// weigh puts rate and distortion together.
+func (c *Coder) weigh(rate, dist int) int { return dist + int(c.plan.Lambda)*rate }
+
+// predictionError is the distortion if the prediction is left as it is.
+func (c *Coder) predictionError(t *trial) int {
+	sse := distortion.SSE(c.srcY, c.strideY, t.y[:], 16, 16, 16) +
+		distortion.SSE(c.srcU, c.strideUV, t.u[:], 8, 8, 8) + distortion.SSE(c.srcV, c.strideUV, t.v[:], 8, 8, 8)
+	return sse << quant.DistortionShift
+}
+
+// score tries a trial whose prediction is whole, coded and skipped, and notes the better way.
+func (c *Coder) scoreWhole(t *trial) {
+	rateY, distY := c.tryLuma(t)
+	rateC, distC := c.tryChroma(t)
+	skip := &c.f.Costs.Modes.Skip
+	t.Skip = false
+	t.score = c.weigh(t.rate+skip[0]+rateY+rateC, distY+distC)
+	if s := c.weigh(t.rate+skip[1], c.predictionError(t)); s <= t.score {
+		t.Skip, t.score = true, s
+	}
+}
+
+// refine replaces the levels of a trial with a whole prediction by those of the trellis, and decides again whether to skip.
+func (c *Coder) refine(t *trial) {
+	if t.Skip && !c.f.Speed.Trellis {
+		return
+	}
+	costs := &c.f.Costs.Tokens
+	above, left := *c.above, c.left
+	rate, dist := 0, 0
+	block := func(b, kind, first int, q *quant.Quantizer, shift uint) {
+		coeffs, levels := t.coeffs.Block(b), t.levels.Block(b)
+		ctx := token.ContextOf(&above, &left, b)
+		end := q.Trellis(coeffs, levels, first, ctx, &costs[kind], c.plan.Lambda, shift)
+		t.ends[b] = end
+		rate += costs.Block(kind, ctx, first, end, levels)
+		dist += q.SquaredError(coeffs, levels, first) << shift
+		token.SetContext(&above, &left, b, end)
+	}
+	kind, first := lumaKind(t.HasY2())
+	if t.HasY2() {
+		block(token.Y2, entropy.BlockY2, 0, &c.plan.Y2, quant.Y2Shift)
+	}
+	for b := range token.FirstU {
+		block(b, kind, first, &c.plan.Y1, quant.CoeffShift)
+	}
+	for b := token.FirstU; b < token.Y2; b++ {
+		block(b, entropy.BlockChroma, 0, &c.plan.UV, quant.CoeffShift)
+	}
+	skip := &c.f.Costs.Modes.Skip
+	t.Skip = false
+	t.score = c.weigh(t.rate+skip[0]+rate, dist)
+	if s := c.weigh(t.rate+skip[1], c.predictionError(t)); s <= t.score {
+		t.Skip, t.score = true, s
+	}
+}
+
+// anyEnd tells whether a trial has tokens at all.
+func (t *trial) anyEnd() bool {
+	for _, e := range t.ends {
+		if e != 0 {
+			return true
+		}
+	}
+	return false
+}

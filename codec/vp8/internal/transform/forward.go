@@ -1,0 +1,55 @@
+package transform
+
+// Factors of the forward DCT in 16.16 fixed point: sqrt(2)*cos(pi/8) and sqrt(2)*sin(pi/8).
+const (
+	fwdCos = 85627
+	fwdSin = 35468
+)
+
+// ForwardDCT transforms a 4x4 block of differences a-b. Coefficients are twice those of the orthonormal DCT, which is what
+// AddInverseDCT undoes: squared errors of coefficients are 4 times those of pixels.
+func ForwardDCT(a []byte, aStride int, b []byte, bStride int, out *[16]int16) {
+	var t [16]int32
+	for y := range 4 {
+		ra, rb := a[y*aStride:y*aStride+4:y*aStride+4], b[y*bStride:y*bStride+4:y*bStride+4]
+		d0, d1 := int32(ra[0])-int32(rb[0]), int32(ra[1])-int32(rb[1])
+		d2, d3 := int32(ra[2])-int32(rb[2]), int32(ra[3])-int32(rb[3])
+		s0, s1, s2, s3 := (d0+d3)<<3, (d1+d2)<<3, d1-d2, d0-d3
+		t[4*y] = s0 + s1
+		t[4*y+2] = s0 - s1
+		t[4*y+1] = (s3*fwdCos + s2*fwdSin + 1<<12) >> 13
+		t[4*y+3] = (s3*fwdSin - s2*fwdCos + 1<<12) >> 13
+	}
+	for x := range 4 {
+		d0, d1, d2, d3 := t[x], t[4+x], t[8+x], t[12+x]
+		s0, s1, s2, s3 := d0+d3, d1+d2, int64(d1-d2), int64(d0-d3)
+		out[x] = int16((s0 + s1 + 8) >> 4)
+		out[8+x] = int16((s0 - s1 + 8) >> 4)
+		out[4+x] = int16((s3*fwdCos + s2*fwdSin + 1<<19) >> 20)
+		out[12+x] = int16((s3*fwdSin - s2*fwdCos + 1<<19) >> 20)
+	}
+}
+
+// ForwardWHT transforms the DC coefficients of the 16 luma blocks, dc[16*i] of block i. Its coefficients, too, are twice those
+// of the orthonormal transform: squared errors of theirs are 4 times those of the DC coefficients, 16 times those of pixels.
+func ForwardWHT(dc []int16, out *[16]int16) {
+	_ = dc[240]
+	var t [16]int32
+	for y := range 4 {
+		i0, i1, i2, i3 := int32(dc[64*y]), int32(dc[64*y+16]), int32(dc[64*y+32]), int32(dc[64*y+48])
+		a, b, c, d := i0+i3, i1+i2, i1-i2, i0-i3
+		t[4*y], t[4*y+1], t[4*y+2], t[4*y+3] = a+b, c+d, a-b, d-c
+	}
+	for x := range 4 {
+		a, b, c, d := t[x]+t[12+x], t[4+x]+t[8+x], t[4+x]-t[8+x], t[x]-t[12+x]
+		out[x], out[4+x], out[8+x], out[12+x] = half(a+b), half(c+d), half(a-b), half(d-c)
+	}
+}
+
+// half halves with rounding away from zero, so that a coefficient and its negative stay each other's negatives.
+func half(v int32) int16 {
+	if v < 0 {
+		return int16(-((1 - v) >> 1))
+	}
+	return int16((v + 1) >> 1)
+}

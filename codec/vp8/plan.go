@@ -1,0 +1,96 @@
+package vp8
+
+import (
+	"salsify/codec/vp8/internal/entropy"
+	"salsify/codec/vp8/internal/header"
+	"salsify/codec/vp8/internal/picture"
+	"salsify/codec/vp8/internal/rdo"
+)
+
+// goldenInterval is after how many frames GOLDEN is refreshed; what it held moves on to ALTREF. The two then show the scene as
+// it was, on average, one and two intervals ago: what was covered since can be predicted from them.
+const goldenInterval = 12
+
+// speeds are what each effort does.
+var speeds = [MaxEffort + 1]rdo.Speed{
+	0:  {Refs: 1, Step: 4, Candidates: 1, IntraModes: 1, EarlySkip: true},
+	1:  {Refs: 1, Step: 8, Subpel: true, Candidates: 1, IntraModes: 1, EarlySkip: true},
+	2:  {Refs: 1, Step: 8, Subpel: true, Candidates: 1, IntraModes: 1, BModes: 1, EarlySkip: true},
+	3:  {Refs: 1, Step: 8, Subpel: true, Diagonals: true, Candidates: 1, IntraModes: 1, BModes: 1, Trellis: true, EarlySkip: true},
+	4:  {Refs: 2, Step: 8, Subpel: true, Diagonals: true, Candidates: 2, IntraModes: 1, BModes: 2, Trellis: true, EarlySkip: true},
+	5:  {Refs: 2, Step: 8, Subpel: true, Diagonals: true, Candidates: 2, Splits: 1, IntraModes: 1, BModes: 2, Trellis: true, EarlySkip: true},
+	6:  {Refs: 2, Step: 8, Subpel: true, Diagonals: true, Candidates: 3, Splits: 1, IntraModes: 1, BModes: 3, Trellis: true, EarlySkip: true},
+	7:  {Refs: 3, Step: 8, Subpel: true, Diagonals: true, Candidates: 3, Splits: 2, IntraModes: 2, BModes: 3, Trellis: true, EarlySkip: true},
+	8:  {Refs: 3, Step: 16, Subpel: true, Diagonals: true, Candidates: 4, Splits: 2, IntraModes: 2, BModes: 4, Trellis: true},
+	9:  {Refs: 3, Step: 16, Subpel: true, Diagonals: true, Candidates: 6, Splits: 2, IntraModes: 3, BModes: 5, Trellis: true},
+	10: {Refs: 3, Step: 32, Subpel: true, Diagonals: true, Candidates: 8, Splits: 2, IntraModes: 4, BModes: 10, Trellis: true},
+}
+
+// Probabilities of a frame's own symbols, for the costs before any frame has been counted.
+const (
+	firstProbSkip   = 128
+	firstProbIntra  = 16
+	firstProbLast   = 230
+	firstProbGolden = 128
+)
+
+// plan does step 2.
+func (e *encoder) plan(quantizer int) {
+	s := e.state
+	key := !s.HasPicture() || e.options.KeyFrame
+	f := header.Frame{
+		Key:          key,
+		Show:         true,
+		Partitions:   max(e.options.TokenPartitions, 1),
+		Quantizers:   header.Quantizers{Base: quantizer},
+		RefreshLast:  true,
+		RefreshProbs: true,
+		UseSkip:      true,
+		ProbSkip:     orDefault(s.memory.ProbSkip, firstProbSkip),
+		Context:      s.context,
+	}
+	e.rdo.Refs = [header.NumRefs]*picture.Picture{}
+	if key {
+		f.Width, f.Height = s.width, s.height
+		f.RefreshGolden, f.RefreshAltRef = true, true
+		f.Context = header.Context{Probs: entropy.Default}
+	} else {
+		f.ProbIntra = orDefault(s.memory.ProbIntra, firstProbIntra)
+		f.ProbLast = orDefault(s.memory.ProbLast, firstProbLast)
+		f.ProbGolden = orDefault(s.memory.ProbGolden, firstProbGolden)
+		if s.memory.GoldenAge >= goldenInterval {
+			f.RefreshGolden = true
+			f.CopyToAltRef = header.CopyOther
+		}
+		for i := header.Last; i < header.NumRefs; i++ {
+			ref := s.refs[i]
+			if ref != e.rdo.Refs[header.Last] && ref != e.rdo.Refs[header.Golden] {
+				e.rdo.Refs[i] = ref
+			}
+		}
+	}
+	e.header = f
+	e.rdo.Speed = speeds[e.options.Effort]
+	e.planSegments()
+}
+
+// orDefault gives a probability of the frame before, if there was one.
+func orDefault(p, first uint8) uint8 {
+	if p == 0 {
+		return first
+	}
+	return p
+}
+
+// planSegments sets up the segments' quantizers.
+func (e *encoder) planSegments() {
+	for i := range e.rdo.Plan {
+		e.rdo.Plan[i] = rdo.NewPlan(e.header.Quantizers.Base, &e.header.Quantizers)
+	}
+	m := &e.rdo.Modes
+	for row := range m.Rows {
+		for col := range m.Cols {
+			m.At(col, row).Segment = 0
+		}
+	}
+}

@@ -1,0 +1,99 @@
+package vp8
+
+import (
+	"salsify/codec/vp8/internal/boolcoder"
+	"salsify/codec/vp8/internal/entropy"
+	"salsify/codec/vp8/internal/header"
+	"salsify/codec/vp8/internal/mode"
+	"salsify/codec/vp8/internal/token"
+)
+
+// chooseProbabilities does step 5: it counts the frame's symbols and chooses the probabilities that code them, and their own
+// updates, in the fewest bits.
+func (e *encoder) chooseProbabilities() {
+	e.count()
+	f, probs := &e.header, &e.header.Context.Probs
+	for kind := range probs.Coeff {
+		for band := range probs.Coeff[kind] {
+			for ctx := range probs.Coeff[kind][band] {
+				for i, n := range e.tokens[kind][band][ctx] {
+					p := &probs.Coeff[kind][band][ctx][i]
+					*p = update(*p, int(n[0]), int(n[1]), entropy.CoeffUpdate[kind][band][ctx][i], 8, boolcoder.BestProbability)
+				}
+			}
+		}
+	}
+	f.ProbSkip = boolcoder.BestProbability(e.modes.Skip[0], e.modes.Skip[1])
+	for i, n := range e.modes.Segment {
+		if f.SegmentProbs[i] = 255; n[1] > 0 {
+			f.SegmentProbs[i] = boolcoder.BestProbability(n[0], n[1])
+		}
+	}
+	if f.Key {
+		return
+	}
+	f.ProbIntra = boolcoder.BestProbability(e.modes.Inter[0], e.modes.Inter[1])
+	f.ProbLast = boolcoder.BestProbability(e.modes.NotLast[0], e.modes.NotLast[1])
+	f.ProbGolden = boolcoder.BestProbability(e.modes.AltRef[0], e.modes.AltRef[1])
+	updateAll(probs.YMode[:], e.modes.YMode[:])
+	updateAll(probs.UVMode[:], e.modes.UVMode[:])
+	for i := range probs.MV {
+		for j, n := range e.modes.MV[i] {
+			p := &probs.MV[i][j]
+			*p = update(*p, n[0], n[1], entropy.MVUpdate[i][j], 7, bestMVProb)
+		}
+	}
+}
+
+// bestMVProb is the best probability that a header can express for motion vectors.
+func bestMVProb(n0, n1 int) uint8 { return header.MVProb(boolcoder.BestProbability(n0, n1)) }
+
+// update gives the probability to use for n0 falses and n1 trues: old, or the best one if it saves more than sending its bits
+// takes. notUpdated is the probability that a frame does not send it.
+func update(old uint8, n0, n1 int, notUpdated uint8, bits int, best func(n0, n1 int) uint8) uint8 {
+	if n0+n1 == 0 {
+		return old
+	}
+	p := best(n0, n1)
+	saved := boolcoder.CountCost(n0, n1, old) - boolcoder.CountCost(n0, n1, p)
+	spent := bits<<boolcoder.CostShift + boolcoder.Cost1(notUpdated) - boolcoder.Cost0(notUpdated)
+	if saved > spent {
+		return p
+	}
+	return old
+}
+
+// updateAll does the same for probabilities that are sent all or none, at 8 bits each.
+func updateAll(probs []uint8, counts [][2]int) {
+	saved := 0
+	for i, n := range counts {
+		saved += boolcoder.CountCost(n[0], n[1], probs[i]) - boolcoder.CountCost(n[0], n[1], boolcoder.BestProbability(n[0], n[1]))
+	}
+	if saved <= len(probs)*8<<boolcoder.CostShift {
+		return
+	}
+	for i, n := range counts {
+		probs[i] = boolcoder.BestProbability(n[0], n[1])
+	}
+}
+
+// count counts the symbols of all macroblocks.
+func (e *encoder) count() {
+	e.tokens = token.Counts{}
+	e.modes = mode.Counts{}
+	cols := e.rdo.Modes.Cols
+	clear(e.above)
+	for row := range e.rdo.Modes.Rows {
+		var left token.Context
+		for col := range cols {
+			a := e.rdo.Modes.Around(col, row)
+			e.modes.Count(&e.header, &a)
+			if m := a.Here; m.Skip {
+				token.Skip(&e.above[col], &left, m.HasY2())
+			} else {
+				i := row*cols + col
+				e.tokens.Count(&e.above[col], &left, m.HasY2(), &e.rdo.Coeffs[i], &e.rdo.Ends[i])
+			}
+		}
+	}
+}
