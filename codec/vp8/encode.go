@@ -92,16 +92,17 @@ func Encode(s *State, src *image.YCbCr, o Options) (frame []byte, next *State, s
 	defer encoders.Put(e)
 	e.begin(s, src, &o)
 	defer e.end()
+	var a *attempt
 	if o.FrameBytes > 0 {
-		frame, err = e.fit(o.FrameBytes)
+		a, err = e.fit(o.FrameBytes)
 	} else {
-		frame, err = e.encode(o.Quantizer)
+		a, err = e.encode(o.Quantizer)
 	}
 	if err != nil {
 		return nil, nil, Stats{}, err
 	}
-	next = s.next(&e.header, frame, e.takePicture(), s.pool, e.segmentMap())
-	return frame, next, e.stats(next), nil
+	a.stats.SquaredErr, a.stats.SSIM = compare(e.source, a.picture, s.width, s.height)
+	return a.frame, s.next(&a.header, a.frame, a.picture, s.pool, a.segments), a.stats, nil
 }
 
 func checkSource(s *State, src *image.YCbCr) error {
@@ -116,22 +117,23 @@ func checkSource(s *State, src *image.YCbCr) error {
 
 // encoder is the working memory of an Encode.
 type encoder struct {
-	state   *State
-	options *Options
-	source  *picture.Picture
-	header  header.Frame
-	rdo     rdo.Frame
-	costs   rdo.Costs
-	coders  []*rdo.Coder
-	trial   *picture.Picture // for step 4, and, with a budget, what the best attempt decodes to
-	tokens  token.Counts
-	modes   mode.Counts
-	above   []token.Context
-	writers [8]boolcoder.Writer
-	parts   [8][]byte
-	first   []byte
-	sizes   struct{ header, first int }
-	segmap  []uint8
+	state    *State
+	options  *Options
+	source   *picture.Picture
+	header   header.Frame
+	rdo      rdo.Frame
+	costs    rdo.Costs
+	coders   []*rdo.Coder
+	trial    *picture.Picture // for step 4, and, with a budget, what the best attempt decodes to
+	tokens   token.Counts
+	modes    mode.Counts
+	above    []token.Context
+	writers  [8]boolcoder.Writer
+	parts    [8][]byte
+	first    []byte
+	sizes    struct{ header, first int }
+	activity []uint16 // of each macroblock; see segments.go
+	segmap   []uint8  // the segment of each macroblock
 }
 
 var encoders = sync.Pool{New: func() any { return new(encoder) }}
@@ -145,7 +147,6 @@ func (e *encoder) begin(s *State, src *image.YCbCr, o *Options) {
 	e.rdo.Reset(cols, rows)
 	e.rdo.Source = e.source
 	e.rdo.Costs = &e.costs
-	e.rdo.Recon = s.pool.Get()
 	e.trial = s.pool.Get()
 	if cap(e.above) < cols {
 		e.above = make([]token.Context, cols)
@@ -156,24 +157,14 @@ func (e *encoder) begin(s *State, src *image.YCbCr, o *Options) {
 	}
 }
 
-// end lets go of the pictures, but for one that takePicture took.
+// end lets go of the pictures.
 func (e *encoder) end() {
-	for _, p := range []**picture.Picture{&e.source, &e.rdo.Recon, &e.trial} {
-		if *p != nil {
-			(*p).Drop()
-			*p = nil
-		}
-	}
+	e.source.Drop()
+	e.trial.Drop()
+	e.source, e.trial = nil, nil
+	e.rdo.Source, e.rdo.Recon = nil, nil
 	e.rdo.Refs = [header.NumRefs]*picture.Picture{}
-	e.rdo.Source = nil
 	e.state, e.options = nil, nil
-}
-
-// takePicture gives the finished reconstruction away.
-func (e *encoder) takePicture() *picture.Picture {
-	p := e.rdo.Recon
-	e.rdo.Recon = nil
-	return p
 }
 
 // copySource copies the visible picture and repeats its last column and row up to whole macroblocks.
@@ -195,13 +186,19 @@ func copyPlane(dst *picture.Plane, src []byte, stride, w, h int) {
 	}
 }
 
-// encode does the steps 2 to 6 with one quantizer index.
-func (e *encoder) encode(quantizer int) ([]byte, error) {
+// encode does the steps 2 to 6 with one quantizer index. The attempt's picture has one holder, for the State that it becomes.
+func (e *encoder) encode(quantizer int) (*attempt, error) {
 	e.plan(quantizer)
+	e.rdo.Recon = e.state.pool.Get()
 	e.codeMacroblocks()
 	e.chooseFilter()
 	e.chooseProbabilities()
-	return e.write()
+	frame, err := e.write()
+	if err != nil {
+		e.rdo.Recon.Drop()
+		return nil, err
+	}
+	return &attempt{frame: frame, header: e.header, picture: e.rdo.Recon, segments: e.segmentMap(), stats: e.stats()}, nil
 }
 
 // codeMacroblocks does step 3. With several goroutines each takes every n-th row; a row stays two macroblocks behind the one
@@ -304,8 +301,8 @@ func (e *encoder) segmentMap() []uint8 {
 	return e.state.segments
 }
 
-// stats counts up.
-func (e *encoder) stats(next *State) Stats {
+// stats counts up what is known without the picture.
+func (e *encoder) stats() Stats {
 	f := &e.header
 	st := Stats{Info: headerInfo(e.state, f)}
 	for row := range e.rdo.Modes.Rows {
@@ -318,6 +315,5 @@ func (e *encoder) stats(next *State) Stats {
 	for i := range f.Partitions {
 		st.TokenBytes[i] = len(e.parts[i])
 	}
-	st.SquaredErr, st.SSIM = compare(e.source, next.refs[header.Intra], e.state.width, e.state.height)
 	return st
 }

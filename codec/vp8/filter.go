@@ -6,30 +6,19 @@ import (
 	"salsify/codec/vp8/internal/picture"
 )
 
-// chooseFilter does step 4 and filters the reconstruction. The level is searched from what a quantizer usually needs, in ever
-// smaller steps, by filtering a copy of the luma and comparing it with the source.
+// How the loop filter is chosen:
+//
+//  1. The search begins at the level of the last frame, which is seldom far off, or at one that a quantizer usually needs.
+//  2. Levels around the best so far are tried in ever smaller steps: each filters a copy of the luma, and what it leaves of the
+//     squared error decides. Below the highest efforts a sample of the macroblock rows stands for all.
+//  3. The sharpness is tried in the same way, at the level found.
+//  4. The reconstruction is filtered for good.
+
+// chooseFilter chooses the level and sharpness of the loop filter and filters the reconstruction.
 func (e *encoder) chooseFilter() {
 	f := &e.header
-	errors := map[int]int{}
-	try := func(level int) int {
-		if err, ok := errors[level]; ok {
-			return err
-		}
-		f.FilterLevel = level
-		errors[level] = e.filteredError()
-		return errors[level]
-	}
-	best := min(int(e.header.Quantizers.Base)*3/8, maxFilterLevel)
-	for step := 8; step > 0; step >>= 1 {
-		for _, level := range []int{best - step, best + step} {
-			level = min(max(level, 0), maxFilterLevel)
-			if try(level) < try(best) {
-				best = level
-			}
-		}
-	}
-	f.FilterLevel = best
-	if best > 0 {
+	e.searchFilter()
+	if f.FilterLevel > 0 {
 		filter := loopfilter.New(f)
 		for row := range e.rdo.Modes.Rows {
 			filter.Row(e.rdo.Recon, &e.rdo.Modes, row)
@@ -41,21 +30,87 @@ func (e *encoder) chooseFilter() {
 // maxFilterLevel is the highest level of the format.
 const maxFilterLevel = 63
 
-// filteredError is the squared luma error that the filter of the header leaves.
-func (e *encoder) filteredError() int {
-	copyLuma(e.trial, e.rdo.Recon)
-	if e.header.FilterLevel > 0 {
-		filter := loopfilter.New(&e.header)
-		for row := range e.rdo.Modes.Rows {
-			filter.LumaRow(e.trial, &e.rdo.Modes, row)
+// sharpnesses are those that are tried: in the format 1 to 4 halve the interior limit and 5 to 7 quarter it, each step lowering
+// its bound by one.
+var sharpnesses = [...]int{2, 4, 6}
+
+// searchFilter does the steps 1 to 3.
+func (e *encoder) searchFilter() {
+	f := &e.header
+	measured := map[int]int{}
+	try := func(level int) int {
+		if err, ok := measured[level]; ok {
+			return err
+		}
+		f.FilterLevel = level
+		measured[level] = e.filteredError()
+		return measured[level]
+	}
+	best, step := int(e.state.memory.FilterLevel), 2
+	if f.Key || best == 0 {
+		best, step = f.Quantizers.Base*3/8, 8
+	}
+	for ; step > 0; step >>= 1 {
+		centre := best
+		for _, level := range [...]int{centre - step, centre + step} {
+			level = min(max(level, 0), maxFilterLevel)
+			if try(level) < try(best) {
+				best = level
+			}
 		}
 	}
-	a, b := &e.source.Y, &e.trial.Y
-	return distortion.SSE(a.Pix[a.Origin:], a.Stride, b.Pix[b.Origin:], b.Stride, a.Width, a.Height)
+	f.FilterLevel = best
+	if best == 0 || !e.effort().sharpness {
+		return
+	}
+	least := try(best)
+	chosen := 0
+	for _, s := range sharpnesses {
+		f.Sharpness = s
+		if err := e.filteredError(); err < least {
+			least, chosen = err, s
+		}
+	}
+	f.Sharpness = chosen
 }
 
-func copyLuma(dst, src *picture.Picture) {
-	for y := range src.Y.Height {
+// filteredError is the squared luma error that the filter of the header leaves in the sampled rows of macroblocks.
+func (e *encoder) filteredError() int {
+	rows := e.rdo.Modes.Rows
+	every := e.effort().filterRows
+	filter := loopfilter.New(&e.header)
+	a, b := &e.source.Y, &e.trial.Y
+	sum := 0
+	for row := min(every/2, rows-1); row < rows; row += every {
+		// Filtering a row changes it and up to 3 lines above.
+		top, bottom := max(row*16-filterReach, 0), row*16+16
+		if every == 1 {
+			bottom -= filterReach // the next row counts them
+			if row == rows-1 {
+				bottom += filterReach
+			}
+		}
+		copyLuma(e.trial, e.rdo.Recon, max(row*16-copyReach, 0), row*16+16, every > 1 || row == 0)
+		if e.header.FilterLevel > 0 {
+			filter.LumaRow(e.trial, &e.rdo.Modes, row)
+		}
+		sum += distortion.SSE(a.Pix[a.At(0, top):], a.Stride, b.Pix[b.At(0, top):], b.Stride, a.Width, bottom-top)
+	}
+	return sum
+}
+
+// Lines above a macroblock row that its filtering changes, and that it looks at.
+const (
+	filterReach = 3
+	copyReach   = 4
+)
+
+// copyLuma copies lines of luma; those above the macroblock row are only copied if they were not filtered before.
+func copyLuma(dst, src *picture.Picture, top, bottom int, all bool) {
+	if !all {
+		top = bottom - 16
+	}
+	for y := top; y < bottom; y++ {
 		at := src.Y.At(0, y)
 		copy(dst.Y.Pix[at:at+src.Y.Width], src.Y.Pix[at:])
 	}

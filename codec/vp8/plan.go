@@ -11,20 +11,28 @@ import (
 // it was, on average, one and two intervals ago: what was covered since can be predicted from them.
 const goldenInterval = 12
 
-// speeds are what each effort does.
-var speeds = [MaxEffort + 1]rdo.Speed{
-	0:  {Refs: 1, Step: 4, Candidates: 1, IntraModes: 1, EarlySkip: true},
-	1:  {Refs: 1, Step: 8, Subpel: true, Candidates: 1, IntraModes: 1, EarlySkip: true},
-	2:  {Refs: 1, Step: 8, Subpel: true, Candidates: 1, IntraModes: 1, BModes: 1, EarlySkip: true},
-	3:  {Refs: 1, Step: 8, Subpel: true, Diagonals: true, Candidates: 1, IntraModes: 1, BModes: 1, Trellis: true, EarlySkip: true},
-	4:  {Refs: 2, Step: 8, Subpel: true, Diagonals: true, Candidates: 2, IntraModes: 1, BModes: 2, Trellis: true, EarlySkip: true},
-	5:  {Refs: 2, Step: 8, Subpel: true, Diagonals: true, Candidates: 2, Splits: 1, IntraModes: 1, BModes: 2, Trellis: true, EarlySkip: true},
-	6:  {Refs: 2, Step: 8, Subpel: true, Diagonals: true, Candidates: 3, Splits: 1, IntraModes: 1, BModes: 3, Trellis: true, EarlySkip: true},
-	7:  {Refs: 3, Step: 8, Subpel: true, Diagonals: true, Candidates: 3, Splits: 2, IntraModes: 2, BModes: 3, Trellis: true, EarlySkip: true},
-	8:  {Refs: 3, Step: 16, Subpel: true, Diagonals: true, Candidates: 4, Splits: 2, IntraModes: 2, BModes: 4, Trellis: true},
-	9:  {Refs: 3, Step: 16, Subpel: true, Diagonals: true, Candidates: 6, Splits: 2, IntraModes: 3, BModes: 5, Trellis: true},
-	10: {Refs: 3, Step: 32, Subpel: true, Diagonals: true, Candidates: 8, Splits: 2, IntraModes: 4, BModes: 10, Trellis: true},
+// effort is what an effort does.
+type effort struct {
+	rdo        rdo.Speed
+	filterRows int  // every how many rows of macroblocks are filtered in the search for the loop filter
+	sharpness  bool // its sharpness is searched too
 }
+
+var efforts = [MaxEffort + 1]effort{
+	0:  {rdo: rdo.Speed{Refs: 1, Step: 4, Candidates: 1, IntraModes: 1, EarlySkip: true}, filterRows: 8},
+	1:  {rdo: rdo.Speed{Refs: 1, Step: 8, Subpel: true, Candidates: 1, IntraModes: 1, EarlySkip: true}, filterRows: 8},
+	2:  {rdo: rdo.Speed{Refs: 1, Step: 8, Subpel: true, Candidates: 1, IntraModes: 1, BModes: 1, EarlySkip: true}, filterRows: 8},
+	3:  {rdo: rdo.Speed{Refs: 1, Step: 8, Subpel: true, Diagonals: true, Candidates: 1, IntraModes: 1, BModes: 1, Trellis: true, EarlySkip: true}, filterRows: 8},
+	4:  {rdo: rdo.Speed{Refs: 2, Step: 8, Subpel: true, Diagonals: true, Candidates: 2, IntraModes: 1, BModes: 2, Trellis: true, EarlySkip: true}, filterRows: 8},
+	5:  {rdo: rdo.Speed{Refs: 2, Step: 8, Subpel: true, Diagonals: true, Candidates: 2, Splits: 1, IntraModes: 1, BModes: 2, Trellis: true, EarlySkip: true}, filterRows: 8},
+	6:  {rdo: rdo.Speed{Refs: 2, Step: 8, Subpel: true, Diagonals: true, Candidates: 3, Splits: 1, IntraModes: 1, BModes: 3, Trellis: true, EarlySkip: true}, filterRows: 4},
+	7:  {rdo: rdo.Speed{Refs: 3, Step: 8, Subpel: true, Diagonals: true, Candidates: 3, Splits: 2, IntraModes: 2, BModes: 3, Trellis: true, EarlySkip: true}, filterRows: 4, sharpness: true},
+	8:  {rdo: rdo.Speed{Refs: 3, Step: 16, Subpel: true, Diagonals: true, Candidates: 4, Splits: 2, IntraModes: 2, BModes: 4, Trellis: true}, filterRows: 2, sharpness: true},
+	9:  {rdo: rdo.Speed{Refs: 3, Step: 16, Subpel: true, Diagonals: true, Candidates: 6, Splits: 2, IntraModes: 3, BModes: 5, Trellis: true}, filterRows: 1, sharpness: true},
+	10: {rdo: rdo.Speed{Refs: 3, Step: 32, Subpel: true, Diagonals: true, Candidates: 8, Splits: 2, IntraModes: 4, BModes: 10, Trellis: true}, filterRows: 1, sharpness: true},
+}
+
+func (e *encoder) effort() *effort { return &efforts[e.options.Effort] }
 
 // Probabilities of a frame's own symbols, for the costs before any frame has been counted.
 const (
@@ -70,7 +78,7 @@ func (e *encoder) plan(quantizer int) {
 		}
 	}
 	e.header = f
-	e.rdo.Speed = speeds[e.options.Effort]
+	e.rdo.Speed = e.effort().rdo
 	e.planSegments()
 }
 
@@ -80,17 +88,4 @@ func orDefault(p, first uint8) uint8 {
 		return first
 	}
 	return p
-}
-
-// planSegments sets up the segments' quantizers.
-func (e *encoder) planSegments() {
-	for i := range e.rdo.Plan {
-		e.rdo.Plan[i] = rdo.NewPlan(e.header.Quantizers.Base, &e.header.Quantizers)
-	}
-	m := &e.rdo.Modes
-	for row := range m.Rows {
-		for col := range m.Cols {
-			m.At(col, row).Segment = 0
-		}
-	}
 }

@@ -63,7 +63,7 @@ type State struct {
 // nothing outside the State, so it is here, and follows from the frames alone.
 type memory struct {
 	GoldenAge, AltRefAge            uint16 // frames since each reference was last replaced
-	Quantizer                       uint8  // of the last frame
+	Quantizer, FilterLevel          uint8  // of the last frame
 	ProbSkip                        uint8  // of the last frame
 	ProbIntra, ProbLast, ProbGolden uint8  // of the last interframe, 0 before the first
 }
@@ -203,6 +203,7 @@ func (m memory) next(f *header.Frame) memory {
 	m.GoldenAge = min(m.GoldenAge, maxAge-1) + 1
 	m.AltRefAge = min(m.AltRefAge, maxAge-1) + 1
 	m.Quantizer = uint8(f.Quantizers.Base)
+	m.FilterLevel = uint8(f.FilterLevel)
 	m.ProbSkip = f.ProbSkip
 	if !f.Key {
 		m.ProbIntra, m.ProbLast, m.ProbGolden = f.ProbIntra, f.ProbLast, f.ProbGolden

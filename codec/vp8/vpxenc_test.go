@@ -14,10 +14,10 @@ import (
 	"salsify/testbed/testenv"
 )
 
-// clip makes pictures, as I420 one after the other, that give an encoder something of everything: a textured background that
+// testClip makes pictures, as I420 one after the other, that give an encoder something of everything: a textured background that
 // moves by fractions of a pixel, squares that move over it and out of the picture, noise, a part that stands still, and a scene
 // cut after two thirds.
-func clip(width, height, count int) []byte {
+func testClip(width, height, count int) []byte {
 	rng := rand.New(rand.NewPCG(uint64(width), uint64(height)))
 	p := image.NewYCbCr(image.Rect(0, 0, width, height), image.YCbCrSubsampleRatio420)
 	var out []byte
@@ -251,7 +251,7 @@ func TestVpxenc(t *testing.T) {
 	for i, row := range rows {
 		t.Run(strings.ReplaceAll(strings.Join(row, " "), " ", ","), func(t *testing.T) {
 			width, height := sizeOf(t, row)
-			path := vpxencode(t, vpxenc, clip(width, height, 36), row...)
+			path := vpxencode(t, vpxenc, testClip(width, height, 36), row...)
 			frames := readIVF(t, path)
 			got, ends := decodeShown(t, frames)
 			comparePictures(t, got, ends, vpxdecFile(t, vpxdec, path))
@@ -296,7 +296,7 @@ func TestConcatenated(t *testing.T) {
 	vpxenc, vpxdec := testenv.Tool(t, "vpxenc"), testenv.Tool(t, "vpxdec")
 	var frames [][]byte
 	for _, size := range [][2]int{{64, 48}, {175, 143}, {1, 1}, {33, 17}, {64, 48}} {
-		path := vpxencode(t, vpxenc, clip(size[0], size[1], 5), fmt.Sprintf("-w %d -h %d --rt --cpu-used=4 --passes=1", size[0], size[1]))
+		path := vpxencode(t, vpxenc, testClip(size[0], size[1], 5), fmt.Sprintf("-w %d -h %d --rt --cpu-used=4 --passes=1", size[0], size[1]))
 		frames = append(frames, readIVF(t, path)...)
 	}
 	got, ends := decodeShown(t, frames)

@@ -59,3 +59,16 @@ func SegmentIndex(f *header.Frame, segment int) int {
 	}
 	return clampIndex(index)
 }
+
+// IndexOf gives the quantizer index whose AC step is nearest to a step.
+func IndexOf(step int) int {
+	best := 0
+	for i, s := range acSteps {
+		if abs(int(s)-step) < abs(int(acSteps[best])-step) {
+			best = i
+		}
+	}
+	return best
+}
+
+func abs(v int) int { return max(v, -v) }

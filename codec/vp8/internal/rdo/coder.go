@@ -95,6 +95,9 @@ func (c *Coder) finish() {
 	}
 	*c.around.Here = t.Macroblock
 	i := c.row*c.f.Modes.Cols + c.col
+	if c.f.KeepCoeffs {
+		c.f.Kept[i] = t.coeffs
+	}
 	if t.Skip {
 		token.Skip(c.above, &c.left, t.HasY2())
 		return

@@ -21,13 +21,15 @@ type Frame struct {
 	Costs  *Costs
 	Plan   [4]Plan // by segment
 
-	Modes   mode.Map         // Segment of each macroblock is given
-	Recon   *picture.Picture // with IntraEdge; before the loop filter
-	Coeffs  []token.Coeffs   // levels of each macroblock, in raster order; undefined where it has none
-	Ends    []token.Ends
-	Vectors [][header.NumRefs]Found // what motion search found, kept for the next pass over the same picture
-	above   []token.Context
-	SSE     []int64 // squared luma error of each row of macroblocks, before the loop filter
+	Modes      mode.Map         // Segment of each macroblock is given
+	Recon      *picture.Picture // with IntraEdge; before the loop filter
+	Coeffs     []token.Coeffs   // levels of each macroblock, in raster order; undefined where it has none
+	Ends       []token.Ends
+	Vectors    [][header.NumRefs]Found // what motion search found, kept for the next pass over the same picture
+	KeepCoeffs bool                    // Kept is wanted
+	Kept       []token.Coeffs          // the transform coefficients of each macroblock's residue
+	above      []token.Context
+	SSE        []int64 // squared luma error of each row of macroblocks, before the loop filter
 }
 
 // Found is the vector that the search found in a reference.
@@ -124,6 +126,9 @@ func (f *Frame) Reset(cols, rows int) {
 
 // Start begins a pass over the macroblocks.
 func (f *Frame) Start() {
+	if n := len(f.Coeffs); f.KeepCoeffs && len(f.Kept) != n {
+		f.Kept = make([]token.Coeffs, n)
+	}
 	clear(f.above)
 	f.Recon.IntraEdge()
 }

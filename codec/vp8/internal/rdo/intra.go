@@ -177,13 +177,13 @@ func (c *Coder) refineBPred(t *trial) {
 		c.gather(&e, b, at, aboveRight[:])
 		var pred [16]byte
 		predict.Intra4x4(pred[:], 4, &e, t.BModes[b])
-		var coeffs [16]int16
-		transform.ForwardDCT(c.srcY[lumaAt(b, c.strideY):], c.strideY, pred[:], 4, &coeffs)
+		coeffs := t.coeffs.Block(b)
+		transform.ForwardDCT(c.srcY[lumaAt(b, c.strideY):], c.strideY, pred[:], 4, coeffs)
 		if c.f.Speed.Trellis {
 			ctx := token.ContextOf(&above, &left, b)
-			t.ends[b] = c.plan.Y1.Trellis(&coeffs, t.levels.Block(b), 0, ctx, &costs[entropy.BlockYWithDC], c.plan.Lambda, quant.CoeffShift)
+			t.ends[b] = c.plan.Y1.Trellis(coeffs, t.levels.Block(b), 0, ctx, &costs[entropy.BlockYWithDC], c.plan.Lambda, quant.CoeffShift)
 		} else {
-			t.ends[b], _ = c.plan.Y1.Quantize(&coeffs, t.levels.Block(b), 0, quant.RoundIntra)
+			t.ends[b], _ = c.plan.Y1.Quantize(coeffs, t.levels.Block(b), 0, quant.RoundIntra)
 		}
 		c.placeBlock(t, b, at, pred[:])
 		token.SetContext(&above, &left, b, t.ends[b])

@@ -1,0 +1,208 @@
+package vp8
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"salsify/testbed/testenv"
+)
+
+// joinFrames puts frames into one fuzz input, each behind its length in two bytes. Longer frames are cut.
+func joinFrames(frames [][]byte) []byte {
+	var out []byte
+	for _, f := range frames {
+		f = f[:min(len(f), 1<<16-1)]
+		out = binary.BigEndian.AppendUint16(out, uint16(len(f)))
+		out = append(out, f...)
+	}
+	return out
+}
+
+// splitFrames undoes joinFrames; of a last frame that is cut short it gives what is there.
+func splitFrames(data []byte) (frames [][]byte) {
+	for len(data) >= 2 {
+		n := min(int(binary.BigEndian.Uint16(data)), len(data)-2)
+		frames = append(frames, data[2:2+n])
+		data = data[2+n:]
+	}
+	return frames
+}
+
+func TestSplitFrames(t *testing.T) {
+	frames := [][]byte{[]byte("a"), {}, []byte("bcd")}
+	got := splitFrames(joinFrames(frames))
+	if len(got) != 3 || string(got[0]) != "a" || len(got[1]) != 0 || string(got[2]) != "bcd" {
+		t.Errorf("splitFrames gives %q", got)
+	}
+	if got := splitFrames([]byte{0, 9, 'x'}); len(got) != 1 || string(got[0]) != "x" {
+		t.Errorf("splitFrames gives %q of a frame that is cut short", got)
+	}
+}
+
+// maxFuzzPixels bounds the pictures of the fuzz targets, for their speed and memory. That Decode itself bounds its memory is
+// TestHugeSize's.
+const maxFuzzPixels = 1 << 16
+
+func tooLarge(frame []byte) bool {
+	if len(frame) < 10 || frame[0]&1 != 0 {
+		return false
+	}
+	w, h := int(binary.LittleEndian.Uint16(frame[6:]))&MaxSize, int(binary.LittleEndian.Uint16(frame[8:]))&MaxSize
+	return w*h > maxFuzzPixels
+}
+
+// firstFrames gives the beginnings of the conformance streams, if they are there.
+func firstFrames(f *testing.F, most int) (streams [][][]byte) {
+	root, err := testenv.SharedRoot()
+	if err != nil {
+		return nil
+	}
+	paths, _ := filepath.Glob(filepath.Join(root, "vectors", "*.ivf"))
+	for _, path := range paths {
+		if info, err := os.Stat(path); err != nil || info.Size() > 40000 {
+			continue
+		}
+		frames := readIVF(f, path)
+		streams = append(streams, frames[:min(most, len(frames))])
+	}
+	return streams
+}
+
+// FuzzDecode decodes a whole stream. What is refused must leave the State as it was; what is decoded must be decoded in the
+// same way again.
+func FuzzDecode(f *testing.F) {
+	for seed := range uint64(4) {
+		f.Add(joinFrames(shortStream(seed, 16+int(seed)*5, 17)))
+	}
+	f.Add(joinFrames([][]byte{{}, {1}, {0, 0, 0, 0x9d, 1, 0x2a}}))
+	for _, frames := range firstFrames(f, 3) {
+		f.Add(joinFrames(frames))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		s := firstState(t, 16, 16)
+		for _, frame := range splitFrames(data) {
+			if tooLarge(frame) {
+				return
+			}
+			before := traceOf(s)
+			_, inspectErr := Inspect(s, frame)
+			next, shown, err := Decode(s, frame)
+			if traceOf(s) != before {
+				t.Fatalf("Decode changed its State (error %v)", err)
+			}
+			if err != nil {
+				if !isTyped(err) || next != nil || shown != nil {
+					t.Fatalf("error %v", err)
+				}
+				continue
+			}
+			if inspectErr != nil {
+				t.Fatalf("Inspect refused with %v what Decode took", inspectErr)
+			}
+			after := traceOf(next)
+			again, _, err := Decode(s, frame)
+			if err != nil || traceOf(again) != after {
+				t.Fatalf("the same frame decoded to something else (error %v)", err)
+			}
+			again.Release()
+			s.Release()
+			if s = next; traceOf(s) != after {
+				t.Fatal("a State changed when the one before it was released")
+			}
+		}
+	})
+}
+
+// FuzzInspect reads the headers and modes of one frame, on a State with a picture.
+func FuzzInspect(f *testing.F) {
+	stream := shortStream(50, 40, 24)
+	for _, frame := range stream {
+		f.Add(frame)
+	}
+	for _, frames := range firstFrames(f, 2) {
+		for _, frame := range frames {
+			f.Add(frame)
+		}
+	}
+	s := mustDecode(f, firstState(f, 40, 24), stream[0])
+	before := traceOf(s)
+	f.Fuzz(func(t *testing.T, frame []byte) {
+		if tooLarge(frame) {
+			return
+		}
+		info, err := Inspect(s, frame)
+		if err != nil && (!isTyped(err) || info != FrameInfo{}) {
+			t.Fatalf("%+v, error %v", info, err)
+		}
+		if err == nil {
+			if info.Width < 1 || info.Height < 1 || info.Macroblocks != (info.Width+15)/16*((info.Height+15)/16) ||
+				info.Intra+info.Split > info.Macroblocks || info.Skipped > info.Macroblocks ||
+				info.Quantizer > 127 || info.FilterLevel > 63 || info.Sharpness > 7 || info.HorizontalScale > 3 || info.VerticalScale > 3 {
+				t.Fatalf("%+v", info)
+			}
+		}
+		if traceOf(s) != before {
+			t.Fatal("Inspect changed its State")
+		}
+	})
+}
+
+// FuzzUnmarshalState reads States from any bytes: as they are and, to get past the checksum, with a right one behind them. What
+// is taken must be written and read again as the same.
+func FuzzUnmarshalState(f *testing.F) {
+	for seed := range uint64(3) {
+		s := firstState(f, 16, 16)
+		for _, frame := range append([][]byte{nil}, shortStream(60+seed, 16+int(seed)*4, 16)...) {
+			if frame != nil {
+				s = mustDecode(f, s, frame)
+			}
+			data, err := s.MarshalBinary()
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(data)
+			f.Add(data[:len(data)-sha256.Size])
+		}
+	}
+	frame := shortStream(60, 16, 16)[1]
+	f.Fuzz(func(t *testing.T, data []byte) {
+		for _, data := range [][]byte{data, withSum(data)} {
+			s := new(State)
+			if err := s.UnmarshalBinary(data); err != nil {
+				if !errors.Is(err, ErrStateData) || s.width != 0 || s.HasPicture() {
+					t.Fatalf("error %v", err)
+				}
+				continue
+			}
+			written, err := s.MarshalBinary()
+			if err != nil {
+				t.Fatal(err)
+			}
+			again := new(State)
+			if err := again.UnmarshalBinary(written); err != nil {
+				t.Fatalf("a State that was read cannot be read after it was written: %v", err)
+			}
+			if traceOf(again) != traceOf(s) {
+				t.Fatal("a State changed when it was written and read")
+			}
+			if same, err := again.MarshalBinary(); err != nil || !bytes.Equal(same, written) {
+				t.Fatalf("a State is written in other bytes the second time (error %v)", err)
+			}
+			// It can be decoded from, whatever its probabilities are.
+			if s.width*s.height > maxFuzzPixels {
+				continue
+			}
+			next, _, err := Decode(s, frame)
+			if err == nil {
+				next.Release()
+			} else if !isTyped(err) {
+				t.Fatalf("error %v", err)
+			}
+		}
+	})
+}
