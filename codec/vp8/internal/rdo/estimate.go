@@ -15,10 +15,12 @@ func (f *Frame) EstimateTokens(plans *[4]Plan, every int) int {
 		plan := &plans[m.Segment]
 		coeffs := &f.Kept[i]
 		var above, left token.Context
+		rate, any := 0, uint8(0)
 		block := func(b, kind, first int, q *quant.Quantizer) {
 			var levels [16]int16
 			end, _ := q.Quantize(coeffs.Block(b), &levels, first, quant.RoundInter)
-			total += f.Costs.Tokens.Block(kind, token.ContextOf(&above, &left, b), first, end, &levels)
+			any |= end
+			rate += f.Costs.Tokens.Block(kind, token.ContextOf(&above, &left, b), first, end, &levels)
 			token.SetContext(&above, &left, b, end)
 		}
 		kind, first := lumaKind(m.HasY2())
@@ -30,6 +32,9 @@ func (f *Frame) EstimateTokens(plans *[4]Plan, every int) int {
 		}
 		for b := token.FirstU; b < token.Y2; b++ {
 			block(b, entropy.BlockChroma, 0, &plan.UV)
+		}
+		if any != 0 { // else the macroblock is skipped
+			total += rate
 		}
 	}
 	return total
