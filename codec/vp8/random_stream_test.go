@@ -189,7 +189,7 @@ func TestRandomStreams(t *testing.T) {
 		for seed := range 6 {
 			t.Run(fmt.Sprintf("version=%d,seed=%d", version, seed), func(t *testing.T) {
 				frames := randomStream(uint64(seed), version, 40, version == 3)
-				got, ends := decodeShown(t, frames)
+				got, ends := decodeShown(t, frames, nil)
 				comparePictures(t, got, ends, runVpxdec(t, vpxdec, frames))
 			})
 		}

@@ -106,11 +106,14 @@ func mustDecode(t testing.TB, s *State, frame []byte) *State {
 }
 
 // decodeShown decodes a stream from a first State and returns its shown pictures as I420, one after the other, and where each
-// ends. It releases States as it goes.
-func decodeShown(t testing.TB, frames [][]byte) (pictures []byte, ends []int) {
+// ends. It releases States as it goes. Before each frame it calls before, if that is given.
+func decodeShown(t testing.TB, frames [][]byte, before func(s *State, frame []byte)) (pictures []byte, ends []int) {
 	t.Helper()
 	s := firstState(t, 16, 16)
 	for i, frame := range frames {
+		if before != nil {
+			before(s, frame)
+		}
 		next, shown, err := Decode(s, frame)
 		if err != nil {
 			t.Fatalf("frame %d: %v", i, err)

@@ -1,0 +1,41 @@
+# Every target is one line; `make` alone lists them.
+
+GOTESTSUM   = go run gotest.tools/gotestsum@v1.13.0
+STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.7.0
+FUZZTIME   ?= 60s
+BENCHFLAGS ?= --effort 5,10
+
+.PHONY: help demo test race noasm fuzz lint bench-codec tools build
+
+help: ## list these targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+demo: ## encode, drop, branch and recover a small clip, and draw it into demo.png
+	go run ./testbed/demo
+
+test: tools ## run every test that can run here; what was skipped is listed at the end, with the reason
+	$(GOTESTSUM) --format pkgname-and-test-fails -- -timeout 20m ./...
+
+race: tools ## run the tests of what is shared between goroutines under the race detector
+	$(GOTESTSUM) --format pkgname-and-test-fails -- -race -timeout 20m ./codec/vp8 ./cmd/...
+
+noasm: tools ## run the codec's tests with plain Go in place of assembly
+	$(GOTESTSUM) --format pkgname-and-test-fails -- -tags noasm -timeout 20m ./codec/...
+
+fuzz: ## fuzz each target for FUZZTIME (60s)
+	.ci/fuzz $(FUZZTIME)
+
+lint: ## gofmt, go vet and staticcheck
+	@test -z "$$(gofmt -l . | tee /dev/stderr)" || (echo "run gofmt -w on these files" >&2; exit 1)
+	go vet ./...
+	go vet -tags noasm ./...
+	$(STATICCHECK) ./...
+
+bench-codec: tools ## measure BD-rate and CPU time against vpxenc on the shared clips (takes long; see docs/codec.md)
+	go run ./testbed/codecbench $(BENCHFLAGS)
+
+tools: ## install the reference tools that tests compare with (vpxenc, vpxdec, ffmpeg), where that is allowed
+	@.ci/tools
+
+build: ## build the commands into bin/
+	go build -o bin/ ./cmd/...

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"github.com/mmcloughlin/avo/attr"
+	"github.com/mmcloughlin/avo/build"
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// kernels is what a family is written into: an instruction is a call of the method of its name, with the destination last.
+// Registers are virtual; avo finds real ones for them.
+type kernels struct{ *build.Context }
+
+// function begins a function. It must not grow the stack, call, or let its pointers get away.
+func (k *kernels) function(name, signature string, doc ...string) {
+	k.Function(name)
+	k.Attributes(attr.NOSPLIT)
+	k.Pragma("noescape")
+	k.SignatureExpr(signature)
+	k.Doc(doc...)
+}
+
+// param loads a parameter of 64 bits.
+func (k *kernels) param(name string) reg.GPVirtual {
+	r := k.GP64()
+	k.Load(k.Context.Param(name), r)
+	return r
+}
+
+// rows addresses rows of pixels: 0 to 3 times a stride behind a pointer.
+type rows struct{ at, stride, stride3 reg.GPVirtual }
+
+// rows loads a pointer and its stride.
+func (k *kernels) rows(pointer, stride string) rows {
+	r := rows{k.param(pointer), k.param(stride), k.GP64()}
+	k.LEAQ(operand.Mem{Base: r.stride, Index: r.stride, Scale: 2}, r.stride3)
+	return r
+}
+
+// row addresses byte x of row y.
+func (r rows) row(y, x int) operand.Mem {
+	m := operand.Mem{Base: r.at, Disp: x}
+	switch y {
+	case 1, 2:
+		m.Index, m.Scale = r.stride, uint8(y)
+	case 3:
+		m.Index, m.Scale = r.stride3, 1
+	}
+	return m
+}
+
+// step moves on by 1, 2 or 4 rows.
+func (k *kernels) step(r rows, n int) {
+	if n == 1 {
+		k.ADDQ(r.stride, r.at)
+		return
+	}
+	k.LEAQ(operand.Mem{Base: r.at, Index: r.stride, Scale: uint8(n)}, r.at)
+}
+
+// zero gives a register of zeros.
+func (k *kernels) zero() reg.VecVirtual {
+	x := k.XMM()
+	k.PXOR(x, x)
+	return x
+}
+
+// ones gives a register of ones in all bits.
+func (k *kernels) ones() reg.VecVirtual {
+	x := k.XMM()
+	k.PCMPEQL(x, x)
+	return x
+}
+
+// copy gives a copy of a register.
+func (k *kernels) copy(x reg.Register) reg.VecVirtual {
+	c := k.XMM()
+	k.MOVO(x, c)
+	return c
+}
+
+// load gives the 4, 8 or 16 bytes at m, and zeros above.
+func (k *kernels) load(n int, m operand.Mem) reg.VecVirtual {
+	x := k.XMM()
+	switch n {
+	case 4:
+		k.MOVSS(m, x) // MOVD, to Go's assembler, is 8 bytes
+	case 8:
+		k.MOVQ(m, x)
+	default:
+		k.MOVOU(m, x)
+	}
+	return x
+}
+
+// store writes the low 4, 8 or all 16 bytes of x to m.
+func (k *kernels) store(n int, x reg.Register, m operand.Mem) {
+	switch n {
+	case 4:
+		k.MOVSS(x, m)
+	case 8:
+		k.MOVQ(x, m)
+	default:
+		k.MOVOU(x, m)
+	}
+}

@@ -1,0 +1,121 @@
+// Command _generate writes the assembly of the codec's kernels, one family a package: kernels_amd64.s and the Go declarations
+// in kernels_amd64.go.
+//
+//	go generate ./codec/vp8/internal/...             all of them
+//	go run -C codec/vp8/internal/_generate . quant   one
+//	go run -C codec/vp8/internal/_generate . -check  fails if a file is not what would be written
+//
+// The kernels use SSE2 and nothing later: every amd64 has it, so that nothing needs to be asked of the CPU.
+package main
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/mmcloughlin/avo/build"
+	"github.com/mmcloughlin/avo/ir"
+	"github.com/mmcloughlin/avo/pass"
+	"github.com/mmcloughlin/avo/printer"
+)
+
+// families are the packages that have kernels, in the folder above, and what writes them.
+var families = map[string]func(*kernels){
+	"distortion": (*kernels).distortion,
+}
+
+// Names of the files that are written.
+const (
+	assemblyFile = "kernels_amd64.s"
+	stubsFile    = "kernels_amd64.go"
+)
+
+func main() {
+	check := flag.Bool("check", false, "write nothing, and fail if a file is not up to date")
+	flag.Parse()
+	names := flag.Args()
+	if len(names) == 0 {
+		for name := range families {
+			names = append(names, name)
+		}
+		slices.Sort(names)
+	}
+	for _, name := range names {
+		if err := do(name, *check); err != nil {
+			fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
+			os.Exit(1)
+		}
+	}
+}
+
+// do writes or checks the files of one family.
+func do(name string, check bool) error {
+	write, ok := families[name]
+	if !ok {
+		return fmt.Errorf("there is no such family of kernels")
+	}
+	files, err := generate(name, write)
+	if err != nil {
+		return err
+	}
+	for file, want := range files {
+		path := filepath.Join("..", name, file)
+		if !check {
+			if err := os.WriteFile(path, want, 0o644); err != nil {
+				return err
+			}
+			continue
+		}
+		got, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		if !bytes.Equal(got, want) {
+			return fmt.Errorf("%s is not up to date: run go generate ./codec/vp8/internal/%s", file, name)
+		}
+	}
+	return nil
+}
+
+// generate gives the contents of a family's files by name.
+func generate(name string, write func(*kernels)) (map[string][]byte, error) {
+	k := &kernels{build.NewContext()}
+	k.ConstraintExpr("amd64,!noasm")
+	write(k)
+	f, err := k.Result()
+	if err != nil {
+		return nil, err
+	}
+	if err := pass.Compile.Execute(f); err != nil {
+		return nil, err
+	}
+	if err := onlySSE2(f); err != nil {
+		return nil, err
+	}
+	cfg := printer.Config{Argv: []string{"go", "run", ".", name}, Pkg: name}
+	files := map[string][]byte{}
+	for file, p := range map[string]printer.Printer{
+		assemblyFile: printer.NewGoAsm(cfg),
+		stubsFile:    printer.NewStubs(cfg),
+	} {
+		if files[file], err = p.Print(f); err != nil {
+			return nil, err
+		}
+	}
+	return files, nil
+}
+
+// onlySSE2 makes sure that every amd64 can run the kernels.
+func onlySSE2(f *ir.File) error {
+	for _, fn := range f.Functions() {
+		for _, isa := range fn.ISA {
+			if isa != "SSE" && isa != "SSE2" {
+				return fmt.Errorf("%s needs %s", fn.Name, isa)
+			}
+		}
+	}
+	return nil
+}
