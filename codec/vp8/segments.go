@@ -27,7 +27,7 @@ const activityFloor = ssimC2 / 2
 
 // stepPerActivity is how the logarithm of the step follows the activity, in 1/16. SSIM alone would have 8: the square root of
 // the variance.
-var stepPerActivity = envInt("AQ", 3)
+const stepPerActivity = 3
 
 // resendShare: the map is sent anew when more than one macroblock in this many is in another segment than it would be.
 const resendShare = 4

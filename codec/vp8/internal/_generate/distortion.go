@@ -65,16 +65,6 @@ func (k *kernels) returnSum(sum reg.VecVirtual) {
 	k.RET()
 }
 
-// setSum makes a result the sum of the halves of a register.
-func (k *kernels) setSum(sum reg.VecVirtual, result string) {
-	high := k.XMM()
-	k.PSHUFD(Imm(0xee), sum, high)
-	k.PADDQ(high, sum)
-	r := k.GP64()
-	k.MOVQ(sum, r)
-	k.Store(r, k.Return(result))
-}
-
 // sad4x4 gathers both blocks into a register each.
 func (k *kernels) sad4x4() {
 	k.function("sad4x4", "func("+twoBlocks+") (sum int)", "sad4x4 is sadGo of blocks of 4x4 pixels.")
@@ -135,14 +125,6 @@ func (k *kernels) addSquares(d, zero, sum reg.VecVirtual) {
 	k.PMADDWL(high, high)
 	k.PADDL(d, sum)
 	k.PADDL(high, sum)
-}
-
-// widen makes four unsigned sums of 32 bits two of 64 bits.
-func (k *kernels) widen(sum, zero reg.VecVirtual) {
-	high := k.copy(sum)
-	k.PUNPCKLLQ(zero, sum)
-	k.PUNPCKHLQ(zero, high)
-	k.PADDQ(high, sum)
 }
 
 // ssePlane sums the squared differences of whole rows, in 32 bits within a row and in 64 over all.
@@ -209,14 +191,6 @@ func (k *kernels) differences(a, b, even reg.VecVirtual) (s, d reg.VecVirtual) {
 	k.PADDW(oddA, s)
 	k.PSUBW(oddA, d)
 	return s, d
-}
-
-// butterfly makes x and y x+y and x-y.
-func (k *kernels) butterfly(x, y *reg.VecVirtual) {
-	d := k.copy(*x)
-	k.PADDW(*y, *x)
-	k.PSUBW(*y, d)
-	*y = d
 }
 
 // maxima does the stages along the columns and adds four maxima of each block to sum, in the low words of its double words. A

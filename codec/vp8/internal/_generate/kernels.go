@@ -3,7 +3,7 @@ package main
 import (
 	"github.com/mmcloughlin/avo/attr"
 	"github.com/mmcloughlin/avo/build"
-	"github.com/mmcloughlin/avo/operand"
+	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 )
 
@@ -33,13 +33,13 @@ type rows struct{ at, stride, stride3 reg.GPVirtual }
 // rows loads a pointer and its stride.
 func (k *kernels) rows(pointer, stride string) rows {
 	r := rows{k.param(pointer), k.param(stride), k.GP64()}
-	k.LEAQ(operand.Mem{Base: r.stride, Index: r.stride, Scale: 2}, r.stride3)
+	k.LEAQ(Mem{Base: r.stride, Index: r.stride, Scale: 2}, r.stride3)
 	return r
 }
 
 // row addresses byte x of row y.
-func (r rows) row(y, x int) operand.Mem {
-	m := operand.Mem{Base: r.at, Disp: x}
+func (r rows) row(y, x int) Mem {
+	m := Mem{Base: r.at, Disp: x}
 	switch y {
 	case 1, 2:
 		m.Index, m.Scale = r.stride, uint8(y)
@@ -55,7 +55,7 @@ func (k *kernels) step(r rows, n int) {
 		k.ADDQ(r.stride, r.at)
 		return
 	}
-	k.LEAQ(operand.Mem{Base: r.at, Index: r.stride, Scale: uint8(n)}, r.at)
+	k.LEAQ(Mem{Base: r.at, Index: r.stride, Scale: uint8(n)}, r.at)
 }
 
 // zero gives a register of zeros.
@@ -80,7 +80,7 @@ func (k *kernels) copy(x reg.Register) reg.VecVirtual {
 }
 
 // load gives the 4, 8 or 16 bytes at m, and zeros above.
-func (k *kernels) load(n int, m operand.Mem) reg.VecVirtual {
+func (k *kernels) load(n int, m Mem) reg.VecVirtual {
 	x := k.XMM()
 	switch n {
 	case 4:
@@ -94,7 +94,7 @@ func (k *kernels) load(n int, m operand.Mem) reg.VecVirtual {
 }
 
 // store writes the low 4, 8 or all 16 bytes of x to m.
-func (k *kernels) store(n int, x reg.Register, m operand.Mem) {
+func (k *kernels) store(n int, x reg.Register, m Mem) {
 	switch n {
 	case 4:
 		k.MOVSS(x, m)
@@ -103,4 +103,55 @@ func (k *kernels) store(n int, x reg.Register, m operand.Mem) {
 	default:
 		k.MOVOU(x, m)
 	}
+}
+
+// setSum makes a result the sum of the halves of a register.
+func (k *kernels) setSum(sum reg.VecVirtual, result string) {
+	high := k.XMM()
+	k.PSHUFD(Imm(0xee), sum, high)
+	k.PADDQ(high, sum)
+	r := k.GP64()
+	k.MOVQ(sum, r)
+	k.Store(r, k.Return(result))
+}
+
+// widen makes four unsigned sums of 32 bits two of 64 bits.
+func (k *kernels) widen(sum, zero reg.VecVirtual) {
+	high := k.copy(sum)
+	k.PUNPCKLLQ(zero, sum)
+	k.PUNPCKHLQ(zero, high)
+	k.PADDQ(high, sum)
+}
+
+// butterfly makes x and y x+y and x-y.
+func (k *kernels) butterfly(x, y *reg.VecVirtual) {
+	d := k.copy(*x)
+	k.PADDW(*y, *x)
+	k.PSUBW(*y, d)
+	*y = d
+}
+
+// pairs gives a register of pairs of words.
+func (k *kernels) pairs(low, high int16) reg.VecVirtual {
+	r := k.GP32()
+	k.MOVL(U32(uint32(uint16(low))|uint32(uint16(high))<<16), r)
+	return k.broadcast(r)
+}
+
+// broadcast gives a register with a value of 32 bits in all its words of that size.
+func (k *kernels) broadcast(r reg.GPVirtual) reg.VecVirtual {
+	x := k.XMM()
+	k.MOVD(r, x)
+	k.PSHUFD(Imm(0), x, x)
+	return x
+}
+
+// words gives a register with a value in all words.
+func (k *kernels) words(v int16) reg.VecVirtual { return k.pairs(v, v) }
+
+// highHalf gives the high half of a register, in both halves.
+func (k *kernels) highHalf(x reg.VecVirtual) reg.VecVirtual {
+	h := k.XMM()
+	k.PSHUFD(Imm(0xee), x, h)
+	return h
 }

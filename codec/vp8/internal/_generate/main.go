@@ -20,11 +20,15 @@ import (
 	"github.com/mmcloughlin/avo/ir"
 	"github.com/mmcloughlin/avo/pass"
 	"github.com/mmcloughlin/avo/printer"
+	"github.com/mmcloughlin/avo/reg"
 )
 
 // families are the packages that have kernels, in the folder above, and what writes them.
 var families = map[string]func(*kernels){
 	"distortion": (*kernels).distortion,
+	"predict":    (*kernels).predict,
+	"quant":      (*kernels).quant,
+	"transform":  (*kernels).transform,
 }
 
 // Names of the files that are written.
@@ -114,6 +118,13 @@ func onlySSE2(f *ir.File) error {
 		for _, isa := range fn.ISA {
 			if isa != "SSE" && isa != "SSE2" {
 				return fmt.Errorf("%s needs %s", fn.Name, isa)
+			}
+		}
+		for _, i := range fn.Instructions() {
+			for _, op := range i.Operands {
+				if r, ok := op.(reg.VecPhysical); ok && r.PhysicalIndex() >= 16 {
+					return fmt.Errorf("%s takes more than the 16 vector registers of SSE2", fn.Name)
+				}
 			}
 		}
 	}

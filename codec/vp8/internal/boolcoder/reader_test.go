@@ -7,7 +7,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// rfcReader is the decoder of RFC 6386, section 7.3, as it stands there: two bytes of value, one bit shifted at a time.
+// rfcReader is the decoder of RFC 6386, section 7.3, as it stands there: two bytes of value, one bit shifted at a time. A value
+// above the range, which no encoder makes but a hostile stream can begin with, loses its top bits, as in libvpx.
 type rfcReader struct {
 	data   []byte
 	value  uint32
@@ -41,7 +42,7 @@ func (r *rfcReader) Bool(p uint8) bool {
 		r.rng = split
 	}
 	for r.rng < 128 {
-		r.value <<= 1
+		r.value = r.value << 1 & 0xffff
 		r.rng <<= 1
 		r.shifts++
 		if r.count++; r.count == 8 {

@@ -1,8 +1,17 @@
 // Package distortion measures how far a prediction or a reconstruction is from the source picture.
 package distortion
 
-// SAD is the sum of absolute differences of two w x h blocks. It gives up, with what it has, once it exceeds limit.
+//go:generate go run -C ../_generate . distortion
+
+// Blocks are given by the slice that starts at their first pixel and the distance of their rows, their size by width w and
+// height h. The functions whose name ends in Go define the results; kernels in assembly do the sizes that matter.
+
+// SAD is the sum of absolute differences of two blocks, or limit+1 if it is above limit.
 func SAD(a []byte, aStride int, b []byte, bStride, w, h, limit int) int {
+	return sad(a, aStride, b, bStride, w, h, limit)
+}
+
+func sadGo(a []byte, aStride int, b []byte, bStride, w, h, limit int) int {
 	sum := 0
 	for y := range h {
 		ra := a[y*aStride:][:w:w]
@@ -14,31 +23,39 @@ func SAD(a []byte, aStride int, b []byte, bStride, w, h, limit int) int {
 			s += (d ^ m) - m
 		}
 		if sum += s; sum > limit {
-			return sum
+			return limit + 1
 		}
 	}
 	return sum
 }
 
-// SSE is the sum of squared differences of two w x h blocks.
+// SSE is the sum of squared differences of two blocks.
 func SSE(a []byte, aStride int, b []byte, bStride, w, h int) int {
+	return sse(a, aStride, b, bStride, w, h)
+}
+
+func sseGo(a []byte, aStride int, b []byte, bStride, w, h int) int {
 	sum := 0
 	for y := range h {
 		ra := a[y*aStride:][:w:w]
 		rb := b[y*bStride:][:len(ra):len(ra)]
-		s := int32(0)
+		s := 0
 		for x, p := range ra {
 			d := int32(p) - int32(rb[x])
-			s += d * d
+			s += int(d * d)
 		}
-		sum += int(s)
+		sum += s
 	}
 	return sum
 }
 
-// SATD is the sum of the absolute values of the 4x4 Hadamard transforms of the differences of two w x h blocks, halved: near
-// to a SAD in size, and nearer than that to what the differences cost to code.
+// SATD is the sum of the absolute values of the 4x4 Hadamard transforms of the differences of two blocks, halved: near to a SAD
+// in size, and nearer than that to what the differences cost to code. Widths and heights are multiples of 4.
 func SATD(a []byte, aStride int, b []byte, bStride, w, h int) int {
+	return satd(a, aStride, b, bStride, w, h)
+}
+
+func satdGo(a []byte, aStride int, b []byte, bStride, w, h int) int {
 	sum := int32(0)
 	for y := 0; y < h; y += 4 {
 		for x := 0; x < w; x += 4 {
@@ -71,14 +88,31 @@ func abs(v int32) int32 {
 	return (v ^ m) - m
 }
 
-// Variance is n squared times the variance of a w x h block of n pixels: n times the sum of squares less the square of the sum.
+// SATDs gives the SATD of a 4x4 block and each of several predictions of it, which are 4 pixels a row.
+func SATDs(out []int, src []byte, stride int, predictions [][16]byte) {
+	satds(out, src, stride, predictions)
+}
+
+func satdsGo(out []int, src []byte, stride int, predictions [][16]byte) {
+	out = out[:len(predictions)]
+	for i := range predictions {
+		out[i] = SATD(src, stride, predictions[i][:], 4, 4, 4)
+	}
+}
+
+// Variance is n squared times the variance of a block of n pixels: n times the sum of squares less the square of the sum.
 func Variance(a []byte, stride, w, h int) int {
-	sum, squares := 0, 0
+	sum, squares := moments(a, stride, w, h)
+	return w*h*squares - sum*sum
+}
+
+// momentsGo gives the sum of a block's pixels and the sum of their squares.
+func momentsGo(a []byte, stride, w, h int) (sum, squares int) {
 	for y := range h {
 		for _, p := range a[y*stride:][:w] {
 			sum += int(p)
 			squares += int(p) * int(p)
 		}
 	}
-	return w*h*squares - sum*sum
+	return sum, squares
 }

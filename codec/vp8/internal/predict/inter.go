@@ -1,5 +1,7 @@
 package predict
 
+//go:generate go run -C ../_generate . predict
+
 import "salsify/codec/vp8/internal/picture"
 
 // Filter is the interpolation between pixels (RFC 6386, section 18.3). A row for each eighth of a pixel.
@@ -38,21 +40,31 @@ const (
 )
 
 // Inter predicts a w x h block into dst from the plane of a reference picture at (x8, y8), in eighths of a pixel. The position
-// may lie anywhere: beyond the border the outermost pixels go on without end.
+// may lie anywhere: beyond the border the outermost pixels go on without end. A block is at most 16 pixels wide and high.
 func (f *Filter) Inter(dst []byte, dstStride int, ref *picture.Plane, x8, y8, w, h int) {
 	x, y := x8>>3, y8>>3
-	fx, fy := x8&7, y8&7
-	src, at, stride := ref.Pix, ref.At(x, y), ref.Stride
-	var outside [maxReach * maxReach]byte
 	if x < reachBefore-picture.Border || y < reachBefore-picture.Border ||
 		x+w+reachAfter > ref.Width+picture.Border || y+h+reachAfter > ref.Height+picture.Border {
-		gather(&outside, ref, x-reachBefore, y-reachBefore, w+reachBefore+reachAfter, h+reachBefore+reachAfter)
-		src, at, stride = outside[:], reachBefore*maxReach+reachBefore, maxReach
+		f.beyond(dst, dstStride, ref, x8, y8, w, h)
+		return
 	}
+	f.interpolate(dst, dstStride, ref.Pix, ref.At(x, y), ref.Stride, w, h, x8&7, y8&7)
+}
+
+// beyond is Inter of a block that reaches beyond the border. It is a function of its own because its array is cleared at every
+// call.
+func (f *Filter) beyond(dst []byte, dstStride int, ref *picture.Plane, x8, y8, w, h int) {
+	var block [maxReach * maxReach]byte
+	gather(&block, ref, x8>>3-reachBefore, y8>>3-reachBefore, w+reachBefore+reachAfter, h+reachBefore+reachAfter)
+	f.interpolate(dst, dstStride, block[:], reachBefore*maxReach+reachBefore, maxReach, w, h, x8&7, y8&7)
+}
+
+// interpolateGo makes a block from the pixels at src[at] on and, where the position has fractions fx and fy, those around.
+func (f *Filter) interpolateGo(dst []byte, dstStride int, src []byte, at, stride, w, h, fx, fy int) {
 	switch {
 	case fx == 0 && fy == 0:
 		for r := range h {
-			copy(dst[r*dstStride:][:w], src[at+r*stride:])
+			copy(dst[r*dstStride:][:w], src[at+r*stride:][:w])
 		}
 	case fy == 0:
 		f.horizontal(dst, dstStride, src[at-reachBefore:], stride, w, h, fx)

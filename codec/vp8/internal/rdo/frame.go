@@ -60,7 +60,7 @@ type Plan struct {
 // Lambda in proportion to the square of the AC step: what Lagrangian theory gives for high rates, with a factor that was
 // tuned on the clips for the least rate at the same SSIM.
 const (
-	lambdaFactor = 460 // of step^2, in 1/1024
+	lambdaFactor = 280 // of step^2, in 1/1024
 	lambdaShift  = 10
 )
 

@@ -1,0 +1,174 @@
+package vp8_test
+
+import (
+	"errors"
+	"fmt"
+	"image"
+	"math"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"salsify/codec/vp8"
+)
+
+// budgetKinds are scenes whose size follows the quantizer in the way that pictures of a camera do. Not so noise, which hardly
+// gets smaller, and checkerboards, which are coded exactly or hardly at all.
+var budgetKinds = []string{"texture", "pan", "squares", "fade", "flat", "cuts"}
+
+// TestBudget: a frame is never larger than the budget, and uses it: 70 % at least, unless it has the finest quantizer or the
+// next finer ones would be too large. That the budget changes by large factors from frame to frame is what networks do.
+func TestBudget(t *testing.T) {
+	for _, kind := range budgetKinds {
+		for _, size := range []int{48, 176} {
+			t.Run(fmt.Sprintf("%s,%d", kind, size), func(t *testing.T) {
+				sc := newScene(kind, size, size*3/4, 40)
+				s := newState(t, size, size*3/4)
+				perMacroblock := []int{10, 10, 40, 40, 5, 80, 4, 4, 160, 20}
+				for i := range 20 {
+					o := vp8.Options{FrameBytes: 100 + perMacroblock[i%len(perMacroblock)]*size*size*3/4/256, Effort: 4, KeyFrame: i == 13}
+					src := sc.picture(i)
+					frame, next, stats, err := vp8.Encode(s, src, o)
+					if err != nil {
+						frame, next = coarsest(t, s, src, o, err)
+					} else {
+						checkUse(t, i, s, src, o, len(frame), stats.Info.Quantizer)
+					}
+					follow(t, s, frame, next)
+					s = next
+				}
+			})
+		}
+	}
+}
+
+// withinReach is how many quantizer indices finer the frame might be without that counting as a budget badly used.
+const withinReach = 8
+
+// checkUse checks that what a frame leaves of the budget could not well have been used.
+func checkUse(t *testing.T, i int, s *vp8.State, src *image.YCbCr, o vp8.Options, bytes, quantizer int) {
+	t.Helper()
+	budget := o.FrameBytes
+	if bytes > budget {
+		t.Errorf("frame %d: %d bytes, the budget is %d", i, bytes, budget)
+	}
+	if bytes*10 >= budget*7 || quantizer == 0 {
+		return
+	}
+	o.FrameBytes, o.Quantizer = 0, max(quantizer-withinReach, 0)
+	if finer, _, _ := encode(t, s, src, o); len(finer) <= budget {
+		t.Errorf("frame %d: %d bytes of %d with quantizer %d, while quantizer %d needs only %d", i, bytes, budget, quantizer, o.Quantizer, len(finer))
+	}
+}
+
+// coarsest checks that Encode was right to refuse a budget, and gives the frame of the coarsest quantizer.
+func coarsest(t *testing.T, s *vp8.State, src *image.YCbCr, o vp8.Options, err error) ([]byte, *vp8.State) {
+	t.Helper()
+	if !errors.Is(err, vp8.ErrBudget) {
+		t.Fatal(err)
+	}
+	budget := o.FrameBytes
+	o.FrameBytes, o.Quantizer = 0, 127
+	frame, next, _ := encode(t, s, src, o)
+	if len(frame) <= budget {
+		t.Errorf("%v, but a frame of %d bytes is possible", err, len(frame))
+	}
+	return frame, next
+}
+
+// TestBudgetRandom: any budget is kept or refused for good reason, from any State.
+func TestBudgetRandom(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		width, height := rapid.IntRange(1, 64).Draw(t, "width"), rapid.IntRange(1, 64).Draw(t, "height")
+		sc := newScene(rapid.SampledFrom(kinds).Draw(t, "kind"), width, height, rapid.Uint64().Draw(t, "seed"))
+		s, decoder := newState(t, width, height), newState(t, width, height)
+		for i := range rapid.IntRange(1, 5).Draw(t, "frames") {
+			o := vp8.Options{
+				FrameBytes: rapid.IntRange(1, 4000).Draw(t, "budget"),
+				Effort:     rapid.IntRange(0, 6).Draw(t, "effort"),
+				Quantizer:  rapid.Int().Draw(t, "unused"),
+			}
+			before := traceOf(s)
+			frame, next, _, err := vp8.Encode(s, sc.picture(i), o)
+			if errors.Is(err, vp8.ErrBudget) {
+				if frame != nil || next != nil || traceOf(s) != before {
+					t.Fatal("a refused budget left something behind")
+				}
+				continue
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(frame) > o.FrameBytes {
+				t.Fatalf("%d bytes, the budget is %d", len(frame), o.FrameBytes)
+			}
+			s, decoder = next, follow(t, decoder, frame, next)
+		}
+	})
+}
+
+// TestTooSmallBudget: what the coarsest quantizer needs is always enough, and a fraction of it is too little.
+func TestTooSmallBudget(t *testing.T) {
+	for _, kind := range []string{"texture", "squares", "pan", "noise", "checker"} {
+		sc := newScene(kind, 80, 64, 41)
+		s := newState(t, 80, 64)
+		for i, q := range []int{5, 60, 127, 30} { // of the frame before, where the search begins
+			o := vp8.Options{Quantizer: 127, Effort: 4}
+			least, _, _ := encode(t, s, sc.picture(i), o)
+			o.FrameBytes = len(least) + len(least)/50 + 8
+			if frame, _, _, err := vp8.Encode(s, sc.picture(i), o); err != nil {
+				t.Errorf("%s, frame %d: %v; the coarsest quantizer needs %d bytes", kind, i, err, len(least))
+			} else if len(frame) > o.FrameBytes {
+				t.Errorf("%s, frame %d: %d bytes, the budget is %d", kind, i, len(frame), o.FrameBytes)
+			}
+			for _, budget := range []int{1, 2, 9, len(least) / 2} {
+				o.FrameBytes = budget
+				refuses(t, s, sc.picture(i), o, vp8.ErrBudget)
+			}
+			_, s, _ = encode(t, s, sc.picture(i), vp8.Options{Quantizer: q, Effort: 4})
+		}
+	}
+}
+
+// TestBudgetBuysQuality: up to a small wobble, twice the bytes never give a worse picture, and over the whole range they give a
+// much better one.
+func TestBudgetBuysQuality(t *testing.T) {
+	for _, kind := range []string{"texture", "squares"} {
+		sc := newScene(kind, 112, 96, 42)
+		var psnr []float64
+		for budget := 600; budget <= 10000; budget *= 2 {
+			c := encodeScene(t, sc, 4, vp8.Options{FrameBytes: budget, Effort: 4})
+			if n := len(psnr); n > 0 && c.score.PSNR() < psnr[n-1]-0.1 {
+				t.Errorf("%s: %.2f dB with %d bytes a frame, %.2f with half of that", kind, c.score.PSNR(), budget, psnr[n-1])
+			}
+			psnr = append(psnr, c.score.PSNR())
+		}
+		if gain := psnr[len(psnr)-1] - psnr[0]; gain < 8 {
+			t.Errorf("%s: 16 times the bytes give only %.2f dB", kind, gain)
+		}
+	}
+}
+
+// TestBudgetIsNoWorseThanQuantizer: a frame that was made to fit, which takes several passes over the picture, is about what one
+// pass with its quantizer gives.
+func TestBudgetIsNoWorseThanQuantizer(t *testing.T) {
+	for _, kind := range []string{"texture", "squares", "pan"} {
+		sc := newScene(kind, 112, 96, 43)
+		s := newState(t, 112, 96)
+		for i, budget := range []int{9000, 1500, 1500, 6000, 800, 2500} {
+			o := vp8.Options{FrameBytes: budget, Effort: 5}
+			src := sc.picture(i)
+			fitted, next, stats := encode(t, s, src, o)
+			o.FrameBytes, o.Quantizer = 0, stats.Info.Quantizer
+			direct, _, directStats := encode(t, s, src, o)
+			// In bytes and decibels: a point less far out on one axis may be further out on the other.
+			larger := math.Log2(float64(len(fitted)) / float64(len(direct)))
+			worse := 10 * math.Log10(float64(stats.SquaredErr+1)/float64(directStats.SquaredErr+1))
+			if larger*6+worse > 1 {
+				t.Errorf("%s, frame %d: quantizer %d gives %d bytes where it was made to fit, %d directly, and is %.2f dB worse",
+					kind, i, o.Quantizer, len(fitted), len(direct), worse)
+			}
+			s = next
+		}
+	}
+}

@@ -1,0 +1,88 @@
+// Package kerneltest helps to compare kernels in assembly with the plain Go that defines them. The race detector and bounds
+// checks do not see what assembly does; memory next to pages that cannot be touched does.
+package kerneltest
+
+import (
+	"math/rand/v2"
+	"testing"
+)
+
+// Block is a block of pixels in rows Stride apart, from Pix[0] on to the last byte of Pix.
+type Block struct {
+	Pix    []byte
+	Stride int
+}
+
+// Memory is a stretch of memory between pages that cannot be touched, for many blocks one after the other.
+type Memory struct {
+	rng        *rand.Rand
+	start, end []byte // the same number of bytes, at either kind of edge
+}
+
+// NewMemory gives memory for blocks of up to n bytes.
+func NewMemory(t testing.TB, rng *rand.Rand, n int) *Memory {
+	return &Memory{rng, AtStart(t, n), AtEnd(t, n)}
+}
+
+// Bytes gives n bytes of some kind of content, right behind or right before memory that cannot be touched.
+func (m *Memory) Bytes(n int) []byte {
+	var p []byte
+	if m.rng.IntN(4) == 0 {
+		p = m.start[:n:n]
+	} else {
+		p = m.end[len(m.end)-n:]
+	}
+	Fill(m.rng, p)
+	return p
+}
+
+// Block gives a w x h block with a random stride of up to w + maxGap.
+func (m *Memory) Block(w, h, maxGap int) Block {
+	stride := w + m.rng.IntN(maxGap+1)
+	return Block{m.Bytes((h-1)*stride + w), stride}
+}
+
+// Fill fills pixels with noise of some kind: any values, extreme ones, or nearly equal ones.
+func Fill(rng *rand.Rand, p []byte) {
+	kind, base := rng.IntN(5), rng.IntN(256)
+	for i := range p {
+		switch kind {
+		case 0, 1:
+			p[i] = byte(rng.Uint32())
+		case 2:
+			p[i] = byte(-int(rng.Uint32() & 1))
+		case 3:
+			p[i] = byte(base)
+		default:
+			p[i] = byte(min(max(base+rng.IntN(9)-4, 0), 255))
+		}
+	}
+}
+
+// Words fills coefficients with noise of some kind: any values up to limit, extreme ones, small ones, or few.
+func Words(rng *rand.Rand, c []int16, limit int) {
+	kind := rng.IntN(5)
+	for i := range c {
+		v := 0
+		switch kind {
+		case 0:
+			v = rng.IntN(2*limit+1) - limit
+		case 1:
+			v = limit
+			if rng.IntN(2) == 0 {
+				v = -limit
+			}
+		case 2:
+			v = rng.IntN(2*min(limit, 20)+1) - min(limit, 20)
+		case 3:
+			if rng.IntN(8) == 0 {
+				v = rng.IntN(2*limit+1) - limit
+			}
+		default:
+			if rng.IntN(3) == 0 {
+				v = rng.IntN(3) - 1
+			}
+		}
+		c[i] = int16(v)
+	}
+}
