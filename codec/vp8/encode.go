@@ -64,11 +64,11 @@ func (o *Options) check() error {
 // Stats tell what Encode did.
 type Stats struct {
 	Info        FrameInfo
-	HeaderBytes int    // of frame tag, start code, frame header and partition sizes
-	ModeBytes   int    // of modes and vectors, the rest of the first partition
-	TokenBytes  [8]int // of each token partition
-	SquaredErr  uint64 // sum of the squared errors of the visible luma pixels
-	SSIM        float64
+	HeaderBytes int     // of frame tag, start code, frame header and partition sizes
+	ModeBytes   int     // of modes and vectors, the rest of the first partition
+	TokenBytes  [8]int  // of each token partition
+	SquaredErr  uint64  // sum of the squared errors of the visible luma pixels
+	SSIM        float64 // estimate of the luma SSIM, up to 1: the mean over 8x8 windows that do not overlap
 }
 
 // Encode encodes a picture from State s: a key frame if s holds no picture or the options ask for one, else an interframe. The
@@ -286,7 +286,7 @@ func (e *encoder) write() ([]byte, error) {
 	}
 	frame, err := f.Assemble(e.first, e.parts[:f.Partitions])
 	if err != nil {
-		return nil, fmt.Errorf("%w: %v; a coarser quantizer makes it smaller", ErrOptions, err)
+		return nil, fmt.Errorf("%w: at quantizer %d its %v; take a coarser one", ErrSize, f.Quantizers.Base, err)
 	}
 	return frame, nil
 }

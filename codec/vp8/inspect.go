@@ -19,6 +19,7 @@ type FrameInfo struct {
 	TokenPartitions                           int  // 1, 2, 4 or 8
 	Macroblocks                               int  // of the picture
 	Intra, Skipped, Split                     int  // macroblocks that are intra coded, have no coefficients, have split vectors
+	FromGolden, FromAltRef                    int  // macroblocks that are predicted from there
 }
 
 // Inspect reads the headers and modes of a frame, without decoding its picture. Its errors are those of Decode, but damage in
@@ -45,8 +46,13 @@ func Inspect(s *State, frame []byte) (FrameInfo, error) {
 // count adds a macroblock.
 func (info *FrameInfo) count(m *mode.Macroblock) {
 	info.Macroblocks++
-	if m.Ref == header.Intra {
+	switch m.Ref {
+	case header.Intra:
 		info.Intra++
+	case header.Golden:
+		info.FromGolden++
+	case header.AltRef:
+		info.FromAltRef++
 	}
 	if m.Skip {
 		info.Skipped++

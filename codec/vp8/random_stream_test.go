@@ -21,10 +21,14 @@ type maker struct {
 	rng           *rand.Rand
 	width, height int            // of the next key frame
 	context       header.Context // that the last frame left
+
+	// Random bytes for each macroblock, enough for the longest modes and coefficients.
+	modeBytes, tokenBytes int
+	plainCoeffs           bool // keep the coefficient probabilities, which are most of a header
 }
 
 func newMaker(seed uint64, width, height int) *maker {
-	return &maker{rng: rand.New(rand.NewPCG(seed, 0)), width: width, height: height}
+	return &maker{rng: rand.New(rand.NewPCG(seed, 0)), width: width, height: height, modeBytes: 96, tokenBytes: 400}
 }
 
 func (m *maker) chance(percent int) bool { return m.rng.IntN(100) < percent }
@@ -54,14 +58,14 @@ func (m *maker) frame(key bool, adjust func(*header.Frame)) []byte {
 	w.Reset(nil)
 	f.Write(&w, &before)
 	macroblocks := ((m.width + 15) / 16) * ((m.height + 15) / 16)
-	for range 96 * macroblocks {
+	for range m.modeBytes * macroblocks {
 		w.Literal(m.rng.IntN(256), 8)
 	}
 	first := w.Finish()
 	tokens := make([][]byte, f.Partitions)
 	for i := range tokens {
 		rows := ((m.height+15)/16 + f.Partitions - 1 - i) / f.Partitions
-		size := 16 + 400*rows*((m.width+15)/16)
+		size := 16 + m.tokenBytes*rows*((m.width+15)/16)
 		tokens[i] = make([]byte, size)
 		for j := range tokens[i] {
 			tokens[i][j] = byte(m.rng.Uint32())
@@ -102,7 +106,7 @@ func (m *maker) randomHeader(key bool, before header.Context) *header.Frame {
 	if f.Segmentation = m.chance(60); f.Segmentation {
 		m.randomSegments(f)
 	}
-	if m.chance(80) {
+	if !m.plainCoeffs && m.chance(80) {
 		m.randomCoeffProbs(f)
 	}
 	if key {

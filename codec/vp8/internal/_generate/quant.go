@@ -1,6 +1,8 @@
 package main
 
 import (
+	"slices"
+
 	"github.com/mmcloughlin/avo/attr"
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
@@ -29,7 +31,7 @@ const (
 func (k *kernels) quantize() {
 	positions := k.positions()
 	k.function("quantize", "func(q *[3][8]uint16, c *int16, levels *int16, ends *uint8, n int, first int, rounding int) (squaredError int)",
-		"quantize is quantizeBlocksGo of n blocks, for a first of 0 or 1 and a rounding from 0 to 128.")
+		"quantize is quantizeBlocksGo of n blocks, for a first of 0 or 1 and a rounding from 0 to maxRounding.")
 	q, c, levels := k.param("q"), k.param("c"), k.param("levels")
 	ends, n := k.param("ends"), k.param("n")
 
@@ -98,8 +100,8 @@ func (k *kernels) quantize() {
 func (k *kernels) positions() Mem {
 	m := k.StaticGlobal("positions")
 	k.DataAttributes(attr.RODATA | attr.NOPTR)
-	for n, raster := range zigZag {
-		k.AddDatum(2*raster, U16(n+1))
+	for raster := range zigZag {
+		k.AddDatum(2*raster, U16(slices.Index(zigZag[:], raster)+1))
 	}
 	return m
 }

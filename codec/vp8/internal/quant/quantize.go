@@ -1,11 +1,18 @@
 package quant
 
-import "salsify/codec/vp8/internal/token"
+import (
+	"math/bits"
+
+	"salsify/codec/vp8/internal/token"
+)
+
+//go:generate go run -C ../_generate . quant
 
 // Quantizer quantizes one kind of coefficient.
 type Quantizer struct {
 	Steps      [2]int16
-	reciprocal [2]uint32 // 2^reciprocalShift / step, rounded up
+	reciprocal [2]uint32    // 2^reciprocalShift / step, rounded up
+	lanes      [3][8]uint16 // for the kernel, by coefficient: the steps, and the two factors of setLanes
 }
 
 // reciprocalShift makes the quotient exact enough: with magnitudes below 2^16 and steps of at least 4 the error is below 2^-6.
@@ -17,7 +24,21 @@ func NewQuantizer(steps [2]int16) Quantizer {
 	for i, s := range steps {
 		q.reciprocal[i] = (1<<reciprocalShift + uint32(s) - 1) / uint32(s)
 	}
+	for i := range q.lanes[0] {
+		q.setLane(i, uint32(steps[min(i, 1)]))
+	}
 	return q
+}
+
+// setLane prepares what the kernel divides a coefficient by. Where 2^(n-1) < step <= 2^n, it multiplies with 2^(15+n)/step,
+// rounded up, which has 16 bits, and shifts right by 15+n bits: 16 of them by keeping the upper half of the product, n-1 of them
+// by a second multiplication of that sort. The quotient of a magnitude below 2^15 is exact, because rounding adds less than
+// 2^15*1/2^(15+n) to it, which is no more than 1/step; that it is exact for the few above, too, is tested.
+func (q *Quantizer) setLane(i int, step uint32) {
+	n := bits.Len32(step - 1)
+	q.lanes[0][i] = uint16(step)
+	q.lanes[1][i] = uint16((1<<(15+n) + step - 1) / step)
+	q.lanes[2][i] = uint16(1 << (16 - (n - 1)))
 }
 
 // Dead zones: what is added to a magnitude before it is cut down to whole steps, in 1/128 step. Half a step would be 64; less
@@ -29,9 +50,33 @@ const (
 	RoundInter   = 36
 )
 
+// maxRounding is less than a step, so that what is zero stays zero, and the most that the kernel is made for.
+const maxRounding = 127
+
 // Quantize divides coefficients from position first on by their steps into levels. It returns the block's end (token.End) and
 // the squared error that it makes, in units of coefficients.
 func (q *Quantizer) Quantize(c, levels *[16]int16, first, rounding int) (end uint8, squaredError int) {
+	var ends [1]uint8
+	squaredError = q.quantizeBlocks(c[:], levels[:], ends[:], first, rounding)
+	return ends[0], squaredError
+}
+
+// QuantizeBlocks quantizes blocks that lie one behind the other, as many as there are ends. It returns the sum of their squared
+// errors.
+func (q *Quantizer) QuantizeBlocks(c, levels []int16, ends []uint8, first, rounding int) (squaredError int) {
+	return q.quantizeBlocks(c, levels, ends, first, rounding)
+}
+
+func (q *Quantizer) quantizeBlocksGo(c, levels []int16, ends []uint8, first, rounding int) (squaredError int) {
+	for b := range ends {
+		end, e := q.quantizeGo((*[16]int16)(c[b*16:]), (*[16]int16)(levels[b*16:]), first, rounding)
+		ends[b] = end
+		squaredError += e
+	}
+	return squaredError
+}
+
+func (q *Quantizer) quantizeGo(c, levels *[16]int16, first, rounding int) (end uint8, squaredError int) {
 	for n := first; n < 16; n++ {
 		k := token.ZigZag[n]
 		i := min(n, 1)

@@ -34,6 +34,7 @@ type Coder struct {
 	best, other       *trial // the best trial so far, and the one to try in
 	trials            [2]trial
 	candidates        []candidate
+	interCost         int // of the best inter candidate: SATD and rate
 	scratch           [256]byte
 	work              [workSize]byte // 4x4 intra reconstruction with its surroundings
 }
@@ -68,7 +69,7 @@ func (c *Coder) begin(f *Frame, col, row int) {
 	for i := range c.trials {
 		c.trials[i].Segment = c.around.Here.Segment
 	}
-	c.best.score = infinite
+	c.best.score, c.interCost = infinite, infinite
 }
 
 // keep makes the trial the best one if it is better, and tells whether it was.

@@ -99,6 +99,7 @@ type Speed struct {
 	Splits     int  // split shapes to try: 0 none, 1 the 8x8 ones, 2 also 4x4
 	BModes     int  // 4x4 modes to code on trial for each block, 0 to do without BPred on interframes
 	IntraModes int  // 16x16 modes to code on trial
+	IntraGate  int  // intra modes are looked at if the best one's SATD is below so many eighths of the best inter one's
 	Trellis    bool // the levels of the chosen mode come from the trellis
 	EarlySkip  bool // a macroblock that the first candidate predicts well enough is not looked at further
 }

@@ -69,7 +69,9 @@ func (c *Coder) add(ref, yMode uint8, mv mode.MV) {
 	plane := &c.f.Refs[ref].Y
 	filter.Inter(c.scratch[:], 16, plane, c.col*128+int(mv.X)*2, c.row*128+int(mv.Y)*2, 16, 16)
 	satd := distortion.SATD(c.srcY, c.strideY, c.scratch[:], 16, 16, 16)
-	c.candidates = append(c.candidates, candidate{mv, yMode, ref, rate, satd + c.plan.SADLambda*rate>>sadShift})
+	cost := satd + c.plan.SADLambda*rate>>sadShift
+	c.candidates = append(c.candidates, candidate{mv, yMode, ref, rate, cost})
+	c.interCost = min(c.interCost, cost)
 }
 
 // sadShift: SADLambda is in 1/16, rates are in 1/256 bit.

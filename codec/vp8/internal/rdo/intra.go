@@ -4,6 +4,7 @@ import (
 	"salsify/codec/vp8/internal/distortion"
 	"salsify/codec/vp8/internal/entropy"
 	"salsify/codec/vp8/internal/header"
+	"salsify/codec/vp8/internal/mode"
 	"salsify/codec/vp8/internal/predict"
 	"salsify/codec/vp8/internal/quant"
 	"salsify/codec/vp8/internal/token"
@@ -20,38 +21,36 @@ const (
 
 // tryIntra does step 4.
 func (c *Coder) tryIntra() {
-	key := c.f.Header.Key
 	costs := &c.f.Costs.Modes
-	t := c.other
-	t.Ref = header.Intra
-	t.MV = c.best.MV
-	uvMode, uvRate := c.chooseChroma(t)
-	// Rank the 16x16 modes.
-	var rank [4]struct{ yMode, cost int }
+	// Rank the 16x16 modes. They also tell whether any intra mode stands a chance.
+	var rank [4]int
 	for m := range rank {
+		t := c.other
 		t.YMode = uint8(m)
 		c.predictIntra(t)
-		satd := distortion.SATD(c.srcY, c.strideY, t.y[:], 16, 16, 16)
-		rank[m].yMode, rank[m].cost = m, satd+c.plan.SADLambda*costs.YMode[m]>>sadShift
+		rank[m] = distortion.SATD(c.srcY, c.strideY, t.y[:], 16, 16, 16) + c.plan.SADLambda*costs.YMode[m]>>sadShift
 	}
+	if !c.f.Header.Key && min(rank[0], rank[1], rank[2], rank[3])*8 > c.interCost*c.f.Speed.IntraGate {
+		return
+	}
+	uvMode, uvRate := c.chooseChroma(c.other)
 	for range c.f.Speed.IntraModes {
 		best := 0
-		for i := range rank {
-			if rank[i].cost < rank[best].cost {
-				best = i
+		for m := range rank {
+			if rank[m] < rank[best] {
+				best = m
 			}
 		}
+		rank[best] = infinite
 		t := c.other
-		t.Ref, t.YMode, t.UVMode = header.Intra, uint8(rank[best].yMode), uvMode
-		t.MV.X, t.MV.Y = 0, 0
-		t.rate = costs.Ref[header.Intra] + costs.YMode[t.YMode] + uvRate
+		t.Ref, t.YMode, t.UVMode, t.MV = header.Intra, uint8(best), uvMode, mode.MV{}
+		t.rate = costs.Ref[header.Intra] + costs.YMode[best] + uvRate
 		c.predictIntra(t)
 		c.predictIntraChroma(&t.u, &t.v, uvMode)
 		c.scoreWhole(t)
 		c.keep()
-		rank[best].cost = infinite
 	}
-	if key || c.f.Speed.BModes > 0 {
+	if c.f.Header.Key || c.f.Speed.BModes > 0 {
 		c.tryBPred(uvMode, uvRate)
 	}
 }
@@ -60,6 +59,7 @@ func (c *Coder) tryIntra() {
 func (c *Coder) chooseChroma(t *trial) (uvMode uint8, rate int) {
 	best := infinite
 	costs := &c.f.Costs.Modes.UVMode
+	t.Ref = header.Intra // for the dead zone
 	for m := range costs {
 		c.predictIntraChroma(&t.u, &t.v, uint8(m))
 		tokens, dist := c.tryChroma(t)
@@ -74,8 +74,7 @@ func (c *Coder) chooseChroma(t *trial) (uvMode uint8, rate int) {
 func (c *Coder) tryBPred(uvMode uint8, uvRate int) {
 	t := c.other
 	costs := c.f.Costs
-	t.Ref, t.YMode, t.UVMode, t.Skip = header.Intra, entropy.BPred, uvMode, false
-	t.MV.X, t.MV.Y = 0, 0
+	t.Ref, t.YMode, t.UVMode, t.MV, t.Skip = header.Intra, entropy.BPred, uvMode, mode.MV{}, false
 	t.rate = costs.Modes.Ref[header.Intra] + costs.Modes.YMode[entropy.BPred] + uvRate
 	c.predictIntraChroma(&t.u, &t.v, uvMode)
 	rateC, distC := c.tryChroma(t)

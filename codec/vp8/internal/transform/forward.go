@@ -1,32 +1,55 @@
 package transform
 
-// Factors of the forward DCT in 16.16 fixed point: sqrt(2)*cos(pi/8) and sqrt(2)*sin(pi/8).
+//go:generate go run -C ../_generate . transform
+
+// Factors of the forward DCT in 2.14 fixed point: sqrt(2)*cos(pi/8) and sqrt(2)*sin(pi/8).
 const (
-	fwdCos = 85627
-	fwdSin = 35468
+	fwdCos = 21407
+	fwdSin = 8867
 )
 
 // ForwardDCT transforms a 4x4 block of differences a-b. Coefficients are twice those of the orthonormal DCT, which is what
 // AddInverseDCT undoes: squared errors of coefficients are 4 times those of pixels.
 func ForwardDCT(a []byte, aStride int, b []byte, bStride int, out *[16]int16) {
+	forwardOne(a, aStride, b, bStride, out)
+}
+
+// ForwardDCTs transforms all 4x4 blocks of an area w pixels wide and h pixels high, multiples of 4. Their coefficients are put
+// into out one block after the other, row by row.
+func ForwardDCTs(a []byte, aStride int, b []byte, bStride, w, h int, out []int16) {
+	forwardArea(a, aStride, b, bStride, w, h, out)
+}
+
+func forwardDCTsGo(a []byte, aStride int, b []byte, bStride, w, h int, out []int16) {
+	for y := 0; y < h; y += 4 {
+		for x := 0; x < w; x += 4 {
+			forwardDCTGo(a[y*aStride+x:], aStride, b[y*bStride+x:], bStride, (*[16]int16)(out))
+			out = out[16:]
+		}
+	}
+}
+
+// forwardDCTGo has 3 more bits between the rows and the columns, and all sums but those of products fit in 16 bits: the kernel's
+// words.
+func forwardDCTGo(a []byte, aStride int, b []byte, bStride int, out *[16]int16) {
 	var t [16]int32
 	for y := range 4 {
 		ra, rb := a[y*aStride:y*aStride+4:y*aStride+4], b[y*bStride:y*bStride+4:y*bStride+4]
 		d0, d1 := int32(ra[0])-int32(rb[0]), int32(ra[1])-int32(rb[1])
 		d2, d3 := int32(ra[2])-int32(rb[2]), int32(ra[3])-int32(rb[3])
-		s0, s1, s2, s3 := (d0+d3)<<3, (d1+d2)<<3, d1-d2, d0-d3
-		t[4*y] = s0 + s1
-		t[4*y+2] = s0 - s1
-		t[4*y+1] = (s3*fwdCos + s2*fwdSin + 1<<12) >> 13
-		t[4*y+3] = (s3*fwdSin - s2*fwdCos + 1<<12) >> 13
+		s0, s1, s2, s3 := d0+d3, d1+d2, d1-d2, d0-d3
+		t[4*y] = (s0 + s1) << 3
+		t[4*y+2] = (s0 - s1) << 3
+		t[4*y+1] = (s3*fwdCos + s2*fwdSin + 1<<10) >> 11
+		t[4*y+3] = (s3*fwdSin - s2*fwdCos + 1<<10) >> 11
 	}
 	for x := range 4 {
 		d0, d1, d2, d3 := t[x], t[4+x], t[8+x], t[12+x]
-		s0, s1, s2, s3 := d0+d3, d1+d2, int64(d1-d2), int64(d0-d3)
+		s0, s1, s2, s3 := d0+d3, d1+d2, d1-d2, d0-d3
 		out[x] = int16((s0 + s1 + 8) >> 4)
 		out[8+x] = int16((s0 - s1 + 8) >> 4)
-		out[4+x] = int16((s3*fwdCos + s2*fwdSin + 1<<19) >> 20)
-		out[12+x] = int16((s3*fwdSin - s2*fwdCos + 1<<19) >> 20)
+		out[4+x] = int16((s3*fwdCos + s2*fwdSin + 1<<17) >> 18)
+		out[12+x] = int16((s3*fwdSin - s2*fwdCos + 1<<17) >> 18)
 	}
 }
 

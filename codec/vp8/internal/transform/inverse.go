@@ -28,32 +28,43 @@ func InverseWHT(in *[16]int16, dc []int16) {
 	}
 }
 
-// AddInverseDCT adds the inverse transform of dequantized coefficients to the 4x4 pixels at dst.
-func AddInverseDCT(in *[16]int16, dst []byte, stride int) {
-	var t [16]int32
+// AddInverseDCT adds the inverse transform of dequantized coefficients to the 4x4 pixels at dst. Sums are modulo 2^16: only
+// those of coefficients that no encoder makes are any larger, and decoders differ there.
+func AddInverseDCT(in *[16]int16, dst []byte, stride int) { addInverse(in, dst, stride) }
+
+func addInverseDCTGo(in *[16]int16, dst []byte, stride int) {
+	var t [16]int16
 	for i := range 4 {
-		i0, i4, i8, i12 := int32(in[i]), int32(in[4+i]), int32(in[8+i]), int32(in[12+i])
+		i0, i4, i8, i12 := in[i], in[4+i], in[8+i], in[12+i]
 		a1, b1 := i0+i8, i0-i8
-		c1 := i4*sin>>16 - (i12 + i12*cosLess1>>16)
-		d1 := i4 + i4*cosLess1>>16 + i12*sin>>16
+		c1 := timesSin(i4) - timesCos(i12)
+		d1 := timesCos(i4) + timesSin(i12)
 		t[i], t[12+i], t[4+i], t[8+i] = a1+d1, a1-d1, b1+c1, b1-c1
 	}
 	for y := range 4 {
 		i0, i1, i2, i3 := t[4*y], t[4*y+1], t[4*y+2], t[4*y+3]
-		a1, b1 := i0+i2+4, i0-i2+4
-		c1 := i1*sin>>16 - (i3 + i3*cosLess1>>16)
-		d1 := i1 + i1*cosLess1>>16 + i3*sin>>16
+		a1, b1 := i0+i2, i0-i2
+		c1 := timesSin(i1) - timesCos(i3)
+		d1 := timesCos(i1) + timesSin(i3)
 		row := dst[y*stride : y*stride+4 : y*stride+4]
-		row[0] = clip(int32(row[0]) + (a1+d1)>>3)
-		row[1] = clip(int32(row[1]) + (b1+c1)>>3)
-		row[2] = clip(int32(row[2]) + (b1-c1)>>3)
-		row[3] = clip(int32(row[3]) + (a1-d1)>>3)
+		row[0] = clip(int32(row[0]) + eighth(a1+d1))
+		row[1] = clip(int32(row[1]) + eighth(b1+c1))
+		row[2] = clip(int32(row[2]) + eighth(b1-c1))
+		row[3] = clip(int32(row[3]) + eighth(a1-d1))
 	}
 }
 
+// timesCos and timesSin multiply with the transform's factors, rounding down.
+func timesCos(v int16) int16 { return v + int16(int32(v)*cosLess1>>16) }
+func timesSin(v int16) int16 { return int16(int32(v) * sin >> 16) }
+
+// eighth divides by 8, rounding to the nearest.
+func eighth(v int16) int32 { return (int32(v) + 4) >> 3 }
+
 // AddDC is AddInverseDCT of a block whose only coefficient is the first.
-func AddDC(dc int16, dst []byte, stride int) {
-	d := (int32(dc) + 4) >> 3
+func AddDC(dc int16, dst []byte, stride int) { addToBlock(eighth(dc), dst, stride) }
+
+func addToBlockGo(d int32, dst []byte, stride int) {
 	for y := range 4 {
 		row := dst[y*stride : y*stride+4 : y*stride+4]
 		row[0] = clip(int32(row[0]) + d)

@@ -1,0 +1,430 @@
+package rdo
+
+import (
+	"bytes"
+	"fmt"
+	"iter"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"salsify/codec/vp8/internal/boolcoder"
+	"salsify/codec/vp8/internal/distortion"
+	"salsify/codec/vp8/internal/entropy"
+	"salsify/codec/vp8/internal/header"
+	"salsify/codec/vp8/internal/mode"
+	"salsify/codec/vp8/internal/picture"
+	"salsify/codec/vp8/internal/quant"
+	"salsify/codec/vp8/internal/token"
+)
+
+// Speeds of the tests: everything that there is, and as little as possible.
+var (
+	thorough = Speed{Refs: 3, Step: 16, Subpel: true, Diagonals: true, Candidates: 6, Splits: 2, IntraModes: 4, BModes: 10, Trellis: true}
+	middling = Speed{Refs: 2, Step: 8, Subpel: true, Diagonals: true, Candidates: 2, Splits: 1, IntraModes: 1, BModes: 2, Trellis: true, EarlySkip: true}
+	hasty    = Speed{Refs: 1, Step: 4, Candidates: 1, IntraModes: 1, EarlySkip: true}
+)
+
+// Size of the pictures, in macroblocks.
+const cols, rows = 7, 5
+
+var pool = picture.NewPool(cols*16, rows*16)
+
+// texture makes a picture of waves with noise on it.
+func texture(seed uint64, noise float64) *picture.Picture {
+	rng := rand.New(rand.NewPCG(seed, 1))
+	p := pool.Get()
+	for _, pl := range []*picture.Plane{&p.Y, &p.U, &p.V} {
+		a, b, c := rng.Float64()*6, rng.Float64()*6, rng.Float64()*6
+		scale := float64(pl.Width) / (cols * 16)
+		for y := range pl.Height {
+			for x := range pl.Width {
+				x, y := float64(x)/scale, float64(y)/scale
+				v := 128 + 40*math.Sin(x/6+a) + 40*math.Sin(y/7+b) + 20*math.Sin((x-2*y)/9+c) + noise*rng.NormFloat64()
+				pl.Pix[pl.At(int(x*scale), int(y*scale))] = byte(min(max(v, 0), 255))
+			}
+		}
+	}
+	p.ExtendBorder()
+	return p
+}
+
+// moved is the picture that ref predicts exactly, with the vector v everywhere.
+func moved(ref *picture.Picture, v mode.MV) *picture.Picture {
+	p := pool.Get()
+	for row := range rows {
+		for col := range cols {
+			filter.Inter(p.Y.Pix[p.Y.At(col*16, row*16):], p.Y.Stride, &ref.Y, col*128+int(v.X)*2, row*128+int(v.Y)*2, 16, 16)
+			filter.Inter(p.U.Pix[p.U.At(col*8, row*8):], p.U.Stride, &ref.U, col*64+int(v.X), row*64+int(v.Y), 8, 8)
+			filter.Inter(p.V.Pix[p.V.At(col*8, row*8):], p.V.Stride, &ref.V, col*64+int(v.X), row*64+int(v.Y), 8, 8)
+		}
+	}
+	p.ExtendBorder()
+	return p
+}
+
+// newFrame prepares a frame: a key frame if there are no references, LAST first.
+func newFrame(src *picture.Picture, quantizer int, speed Speed, refs ...*picture.Picture) *Frame {
+	h := &header.Frame{
+		Key: len(refs) == 0, UseSkip: true, ProbSkip: 128, ProbIntra: 60, ProbLast: 150, ProbGolden: 128,
+		Quantizers: header.Quantizers{Base: quantizer}, Context: header.Context{Probs: entropy.Default},
+	}
+	f := &Frame{Header: h, Source: src, Speed: speed, Costs: new(Costs), Recon: pool.Get()}
+	copy(f.Refs[header.Last:], refs)
+	f.Costs.Set(h)
+	for i := range f.Plan {
+		f.Plan[i] = NewPlan(quantizer, &h.Quantizers)
+	}
+	f.Reset(cols, rows)
+	for row := range rows {
+		for col := range cols {
+			f.Modes.At(col, row).Segment = 0
+		}
+	}
+	return f
+}
+
+func nothing(int) {}
+
+// code codes all macroblocks and calls each, if it is given, after every one.
+func code(f *Frame, each func(c *Coder, col, row int)) {
+	f.Start()
+	var c Coder
+	for row := range rows {
+		f.Row(&c, row, nothing, func(n int) {
+			if each != nil {
+				each(&c, n-1, row)
+			}
+		})
+	}
+}
+
+// sse is the squared error of a macroblock: of luma, and of all.
+func sse(f *Frame, col, row int) (luma, all int) {
+	plane := func(a, b *picture.Plane, size int) int {
+		return distortion.SSE(a.Pix[a.At(col*size, row*size):], a.Stride, b.Pix[b.At(col*size, row*size):], b.Stride, size, size)
+	}
+	s, r := f.Source, f.Recon
+	luma = plane(&s.Y, &r.Y, 16)
+	return luma, luma + plane(&s.U, &r.U, 8) + plane(&s.V, &r.V, 8)
+}
+
+// TestMovedPicture: where a reference shows the same elsewhere, its vector is found, and nothing else is coded.
+func TestMovedPicture(t *testing.T) {
+	for _, v := range []mode.MV{{}, {X: 4}, {Y: -12}, {X: 9, Y: 6}, {X: -27, Y: -14}, {X: 3, Y: -1}} {
+		for _, ref := range []uint8{header.Last, header.Golden, header.AltRef} {
+			t.Run(fmt.Sprintf("%v,reference=%d", v, ref), func(t *testing.T) {
+				refs := []*picture.Picture{texture(1, 20), texture(2, 20), texture(3, 20)}
+				f := newFrame(moved(refs[ref-1], v), 20, thorough, refs...)
+				right := 0
+				code(f, func(_ *Coder, col, row int) {
+					m := f.Modes.At(col, row)
+					if luma, _ := sse(f, col, row); m.Ref == ref && m.MV == v && m.Skip && luma == 0 {
+						right++
+					}
+				})
+				if right < cols*rows*9/10 {
+					t.Errorf("only %d of %d macroblocks are predicted as they could be", right, cols*rows)
+				}
+			})
+		}
+	}
+}
+
+// TestSSE: the squared error that is reported for each row is that of the reconstruction, and it grows with the quantizer.
+func TestSSE(t *testing.T) {
+	src, ref := texture(4, 10), texture(5, 10)
+	for _, refs := range [][]*picture.Picture{nil, {ref}} {
+		for _, speed := range []Speed{thorough, middling, hasty} {
+			before := int64(0)
+			for _, q := range []int{0, 20, 50, 90, 127} {
+				f := newFrame(src, q, speed, refs...)
+				code(f, nil)
+				total := int64(0)
+				for row, reported := range f.SSE {
+					for col := range cols {
+						luma, _ := sse(f, col, row)
+						total += int64(luma)
+						reported -= int64(luma)
+					}
+					if reported != 0 {
+						t.Errorf("quantizer %d, row %d: the reported error is off by %d", q, row, reported)
+					}
+				}
+				if total < before {
+					t.Errorf("quantizer %d: an error of %d, less than the %d of a finer one", q, total, before)
+				}
+				before = total
+			}
+		}
+	}
+}
+
+// TestScores: the score that decides is the squared error of the reconstruction and the bits that are written, weighed.
+func TestScores(t *testing.T) {
+	ref := texture(6, 4)
+	near := moved(ref, mode.MV{X: 5, Y: -3})
+	src := texture(7, 4)
+	for _, pl := range [][2]*picture.Plane{{&src.Y, &near.Y}, {&src.U, &near.U}, {&src.V, &near.V}} {
+		copy(pl[0].Pix[:len(pl[0].Pix)/2], pl[1].Pix) // the upper half is predictable
+	}
+	for _, refs := range [][]*picture.Picture{nil, {ref}} {
+		for _, speed := range []Speed{thorough, middling} {
+			for _, q := range []int{4, 30, 70} {
+				t.Run(fmt.Sprintf("references=%d,splits=%d,quantizer=%d", len(refs), speed.Splits, q), func(t *testing.T) {
+					f := newFrame(src, q, speed, refs...)
+					modeRate, scored, weighed := 0, 0, 0
+					above := make([]token.Context, cols)
+					var left token.Context
+					code(f, func(c *Coder, col, row int) {
+						if col == 0 {
+							left = token.Context{}
+						}
+						m := f.Modes.At(col, row)
+						rate := c.best.rate
+						if m.Skip {
+							rate += f.Costs.Modes.Skip[1]
+							token.Skip(&above[col], &left, m.HasY2())
+						} else {
+							rate += f.Costs.Modes.Skip[0]
+						}
+						modeRate += rate
+						if !m.Skip {
+							i := row*cols + col
+							rate += tokenRate(f, m.HasY2(), i, &above[col], &left)
+						}
+						_, all := sse(f, col, row)
+						scored += c.best.score
+						weighed += all<<quant.DistortionShift + int(c.plan.Lambda)*rate
+					})
+					// BPred macroblocks get their final levels after they were scored, and squared errors are of coefficients, which are
+					// rounded.
+					if off := math.Abs(float64(scored)/float64(weighed) - 1); off > 0.08 {
+						t.Errorf("the scores are %d, error and rate together %d", scored, weighed)
+					}
+					var w boolcoder.Writer
+					w.Reset(nil)
+					for row := range rows {
+						for col := range cols {
+							a := f.Modes.Around(col, row)
+							mode.Write(&w, f.Header, &a)
+						}
+					}
+					written, said := float64(len(w.Finish())*8-32), float64(modeRate)/(1<<boolcoder.CostShift)
+					if math.Abs(written-said) > 0.04*written+8 {
+						t.Errorf("the rates of the modes are %.0f bits, %.0f were written", said, written)
+					}
+				})
+			}
+		}
+	}
+}
+
+// tokenRate is what the tokens of macroblock i cost.
+func tokenRate(f *Frame, hasY2 bool, i int, above, left *token.Context) (rate int) {
+	block := func(b, kind, first int) {
+		rate += f.Costs.Tokens.Block(kind, token.ContextOf(above, left, b), first, f.Ends[i][b], f.Coeffs[i].Block(b))
+		token.SetContext(above, left, b, f.Ends[i][b])
+	}
+	kind, first := lumaKind(hasY2)
+	if hasY2 {
+		block(token.Y2, entropy.BlockY2, 0)
+	}
+	for b := range token.FirstU {
+		block(b, kind, first)
+	}
+	for b := token.FirstU; b < token.Y2; b++ {
+		block(b, entropy.BlockChroma, 0)
+	}
+	return rate
+}
+
+// written is all that a decoder gets to see of the macroblocks, and what it makes of them.
+func written(f *Frame) []byte {
+	var modes, tokens boolcoder.Writer
+	modes.Reset(nil)
+	tokens.Reset(nil)
+	above := make([]token.Context, cols)
+	for row := range rows {
+		var left token.Context
+		for col := range cols {
+			a := f.Modes.Around(col, row)
+			mode.Write(&modes, f.Header, &a)
+			if i := row*cols + col; a.Here.Skip {
+				token.Skip(&above[col], &left, a.Here.HasY2())
+			} else {
+				token.Write(&tokens, &f.Header.Context.Probs.Coeff, &above[col], &left, a.Here.HasY2(), &f.Coeffs[i], &f.Ends[i])
+			}
+		}
+	}
+	out := append(modes.Finish(), tokens.Finish()...)
+	for _, pl := range []*picture.Plane{&f.Recon.Y, &f.Recon.U, &f.Recon.V} {
+		for y := range pl.Height {
+			out = append(out, pl.Pix[pl.At(0, y):][:pl.Width]...)
+		}
+	}
+	return out
+}
+
+// TestRowsInStep: a row needs no more of the row above than it waits for. Here no macroblock is coded before it must be, so that
+// what is beyond still belongs to another picture.
+func TestRowsInStep(t *testing.T) {
+	ref, src, other := texture(8, 15), texture(9, 15), texture(10, 60)
+	for _, refs := range [][]*picture.Picture{nil, {ref}} {
+		for _, speed := range []Speed{thorough, middling, hasty} {
+			inOrder := newFrame(src, 30, speed, refs...)
+			code(inOrder, nil)
+			f := newFrame(other, 80, speed, refs...)
+			code(f, nil)
+			f.Source, f.Plan, f.Header = src, inOrder.Plan, inOrder.Header
+			clear(f.Vectors)
+			f.Start()
+			done := make([]int, rows)
+			advance := make([]func() (int, bool), rows)
+			for row := range rows {
+				next, stop := iter.Pull(func(yield func(int) bool) {
+					wait := func(n int) {
+						for row > 0 && done[row-1] < n {
+							advance[row-1]()
+						}
+					}
+					f.Row(new(Coder), row, wait, func(n int) {
+						done[row] = n
+						yield(n)
+					})
+				})
+				defer stop()
+				advance[row] = next
+			}
+			for col := range cols {
+				advance[rows-1]()
+				if ahead := done[rows-2] - done[rows-1]; done[rows-1] != col+1 || ahead > 1 {
+					t.Fatalf("macroblock %d of the last row: %d are done, and %d more in the row above", col, done[rows-1], ahead)
+				}
+			}
+			if !bytes.Equal(written(f), written(inOrder)) {
+				t.Errorf("%d references, %+v: coded in step, the frame is another", len(refs), speed)
+			}
+		}
+	}
+}
+
+// TestSecondPass: a pass over the same picture with other quantizers keeps the vectors and nothing else. With the first
+// quantizers again, the frame is the first again; and with kept vectors it is about as good as with its own.
+func TestSecondPass(t *testing.T) {
+	ref, src := texture(11, 10), texture(12, 10)
+	total := func(f *Frame) (sum int) {
+		for i := range cols * rows {
+			_, all := sse(f, i%cols, i/cols)
+			sum += all
+		}
+		return sum
+	}
+	for _, q := range []int{10, 90} {
+		f, other := newFrame(src, q, middling, ref), newFrame(src, 100-q, middling, ref)
+		code(f, nil)
+		first := written(f)
+		plan := f.Plan
+		f.Plan = other.Plan
+		code(f, nil)
+		code(other, nil)
+		if ratio := float64(total(f)) / float64(total(other)); ratio > 1.03 {
+			t.Errorf("quantizer %d: with the vectors of a pass with %d the error is %.3f times what it is without", 100-q, q, ratio)
+		}
+		f.Plan = plan
+		code(f, nil)
+		if !bytes.Equal(written(f), first) {
+			t.Errorf("quantizer %d: the third pass makes another frame than the first", q)
+		}
+	}
+}
+
+// TestSegments: each macroblock is coded with the plan of its segment, and keeps the segment.
+func TestSegments(t *testing.T) {
+	src, ref := texture(13, 20), texture(14, 20)
+	for _, refs := range [][]*picture.Picture{nil, {ref}} {
+		f := newFrame(src, 0, middling, refs...)
+		quantizers := [4]int{2, 40, 80, 127}
+		for i, q := range quantizers {
+			f.Plan[i] = NewPlan(q, &f.Header.Quantizers)
+		}
+		for row := range rows {
+			for col := range cols {
+				f.Modes.At(col, row).Segment = uint8((col + row) % 4)
+			}
+		}
+		var total [4]int
+		code(f, func(_ *Coder, col, row int) {
+			segment := f.Modes.At(col, row).Segment
+			if int(segment) != (col+row)%4 {
+				t.Errorf("macroblock %d,%d: segment %d", col, row, segment)
+			}
+			luma, _ := sse(f, col, row)
+			total[segment] += luma
+		})
+		if !(total[0]*4 < total[1] && total[1]*2 < total[2] && total[2] < total[3]) {
+			t.Errorf("squared errors %v with quantizers %v", total, quantizers)
+		}
+	}
+}
+
+// TestEstimateTokens: what is estimated from the kept coefficients is near what the tokens take, for the quantizer that was used,
+// and falls as the quantizer gets coarser.
+func TestEstimateTokens(t *testing.T) {
+	src, ref := texture(15, 10), texture(16, 10)
+	for _, refs := range [][]*picture.Picture{nil, {ref}} {
+		for _, q := range []int{10, 40, 80} {
+			f := newFrame(src, q, middling, refs...)
+			f.KeepCoeffs = true
+			rate := 0
+			above := make([]token.Context, cols)
+			var left token.Context
+			code(f, func(_ *Coder, col, row int) {
+				if col == 0 {
+					left = token.Context{}
+				}
+				if m := f.Modes.At(col, row); m.Skip {
+					token.Skip(&above[col], &left, m.HasY2())
+				} else {
+					rate += tokenRate(f, m.HasY2(), row*cols+col, &above[col], &left)
+				}
+			})
+			estimate := func(q int) int {
+				plan := NewPlan(q, &f.Header.Quantizers)
+				return f.EstimateTokens(&[4]Plan{plan, plan, plan, plan}, 1)
+			}
+			// The trellis spends less than plain quantization would.
+			if got := float64(estimate(q)) / float64(rate); got < 0.8 || got > 1.8 {
+				t.Errorf("quantizer %d: the estimate is %.2f times what the tokens take", q, got)
+			}
+			for q := range quant.MaxIndex {
+				if fine, coarse := estimate(q), estimate(q+1); coarse > fine+fine/50 {
+					t.Errorf("quantizer %d is estimated at %d, %d at %d", q, fine, q+1, coarse)
+				}
+			}
+		}
+	}
+}
+
+// TestPlans: the coarser the quantizer, the more a bit is worth.
+func TestPlans(t *testing.T) {
+	before := NewPlan(0, &header.Quantizers{})
+	for q := range quant.MaxIndex + 1 {
+		p := NewPlan(q, &header.Quantizers{})
+		if p.Lambda < max(before.Lambda, 1) || p.SADLambda < max(before.SADLambda, 1) {
+			t.Errorf("quantizer %d: lambda %d and %d, before it %d and %d", q, p.Lambda, p.SADLambda, before.Lambda, before.SADLambda)
+		}
+		if want := quant.At(q, &header.Quantizers{}); p.Y1.Steps != want.Y1 || p.Y2.Steps != want.Y2 || p.UV.Steps != want.UV {
+			t.Errorf("quantizer %d: other steps", q)
+		}
+		before = p
+	}
+}
+
+func TestSqrt(t *testing.T) {
+	for _, v := range []int{0, 1, 2, 3, 4, 15, 16, 17, 99, 100, 1<<20 - 1, 1 << 20, 1<<40 - 1, 1 << 40} {
+		if r := sqrt(v); r*r > v || (r+1)*(r+1) <= v {
+			t.Errorf("the root of %d is given as %d", v, r)
+		}
+	}
+}
