@@ -19,6 +19,7 @@ var budgetKinds = []string{"texture", "pan", "squares", "fade", "flat", "cuts"}
 // TestBudget: a frame is never larger than the budget, and uses it: 70 % at least, unless it has the finest quantizer or the
 // next finer ones would be too large. That the budget changes by large factors from frame to frame is what networks do.
 func TestBudget(t *testing.T) {
+	onlyWithoutRace(t)
 	for _, kind := range budgetKinds {
 		for _, size := range []int{48, 176} {
 			t.Run(fmt.Sprintf("%s,%d", kind, size), func(t *testing.T) {
@@ -109,6 +110,7 @@ func TestBudgetRandom(t *testing.T) {
 
 // TestTooSmallBudget: what the coarsest quantizer needs is always enough, and a fraction of it is too little.
 func TestTooSmallBudget(t *testing.T) {
+	onlyWithoutRace(t)
 	for _, kind := range []string{"texture", "squares", "pan", "noise", "checker"} {
 		sc := newScene(kind, 80, 64, 41)
 		s := newState(t, 80, 64)
@@ -130,13 +132,29 @@ func TestTooSmallBudget(t *testing.T) {
 	}
 }
 
+// TestHugeBudget: where everything fits, the finest quantizer is used. The largest budgets must not overflow anything.
+func TestHugeBudget(t *testing.T) {
+	sc := newScene("texture", 40, 30, 44)
+	for _, budget := range []int{1 << 20, math.MaxInt32, 1 << 44, 1 << 50, math.MaxInt / 16, math.MaxInt} {
+		s := newState(t, 40, 30)
+		for i := range 2 {
+			_, next, stats := encode(t, s, sc.picture(i), vp8.Options{FrameBytes: budget, Effort: 3})
+			if stats.Info.Quantizer != 0 {
+				t.Errorf("budget %d, frame %d: quantizer %d", budget, i, stats.Info.Quantizer)
+			}
+			s = next
+		}
+	}
+}
+
 // TestBudgetBuysQuality: up to a small wobble, twice the bytes never give a worse picture, and over the whole range they give a
 // much better one.
 func TestBudgetBuysQuality(t *testing.T) {
+	onlyWithoutRace(t)
 	for _, kind := range []string{"texture", "squares"} {
 		sc := newScene(kind, 112, 96, 42)
 		var psnr []float64
-		for budget := 600; budget <= 10000; budget *= 2 {
+		for budget := 1200; budget <= 20000; budget *= 2 {
 			c := encodeScene(t, sc, 4, vp8.Options{FrameBytes: budget, Effort: 4})
 			if n := len(psnr); n > 0 && c.score.PSNR() < psnr[n-1]-0.1 {
 				t.Errorf("%s: %.2f dB with %d bytes a frame, %.2f with half of that", kind, c.score.PSNR(), budget, psnr[n-1])
@@ -152,6 +170,7 @@ func TestBudgetBuysQuality(t *testing.T) {
 // TestBudgetIsNoWorseThanQuantizer: a frame that was made to fit, which takes several passes over the picture, is about what one
 // pass with its quantizer gives.
 func TestBudgetIsNoWorseThanQuantizer(t *testing.T) {
+	onlyWithoutRace(t)
 	for _, kind := range []string{"texture", "squares", "pan"} {
 		sc := newScene(kind, 112, 96, 43)
 		s := newState(t, 112, 96)

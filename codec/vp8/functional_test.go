@@ -312,11 +312,11 @@ func choices(t testing.TB, root *node, sc *scene, rng *rand.Rand, count int) (no
 func TestTreeOfChoices(t *testing.T) {
 	const width, height = 52, 40
 	first := newState(t, width, height)
-	root := &node{encoder: first, decoder: first, trace: traceOf(first)}
 	for seed := range uint64(4) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			sc := newScene([]string{"texture", "squares", "pan", "cuts"}[seed], width, height, seed)
+			root := &node{encoder: first, decoder: first, trace: traceOf(first)}
 			nodes, made := choices(t, root, sc, rand.New(rand.NewPCG(seed, 6)), 100)
 			for _, choice := range []string{"better", "worse", "drop", "back"} {
 				if made[choice] < 3 {

@@ -13,6 +13,8 @@ import (
 	"salsify/testbed/testenv"
 )
 
+// The fuzz targets. Run them with -fuzzminimizetime 20x: by default most of the time goes into making inputs smaller.
+
 // joinFrames puts frames into one fuzz input, each behind its length in two bytes. Longer frames are cut.
 func joinFrames(frames [][]byte) []byte {
 	var out []byte

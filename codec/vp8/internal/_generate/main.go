@@ -26,6 +26,7 @@ import (
 // families are the packages that have kernels, in the folder above, and what writes them.
 var families = map[string]func(*kernels){
 	"distortion": (*kernels).distortion,
+	"loopfilter": (*kernels).loopfilter,
 	"predict":    (*kernels).predict,
 	"quant":      (*kernels).quant,
 	"transform":  (*kernels).transform,

@@ -1,7 +1,9 @@
 package loopfilter
 
+//go:generate go run -C ../_generate . loopfilter
+
 // The edge filters. An edge lies between pix[at-across] and pix[at]; its n places are along apart. Pixels are named as in the
-// RFC: p3 p2 p1 p0 | q0 q1 q2 q3.
+// RFC: p3 p2 p1 p0 | q0 q1 q2 q3. The functions whose name ends in Go define what kernels in assembly do 16 places at a time.
 
 func abs(v int32) int32 {
 	m := v >> 31
@@ -32,8 +34,8 @@ func common(pix []byte, ip0, iq0 int, a, p0, q0 int32) int32 {
 	return f1
 }
 
-// simpleEdge filters 16 places of a luma edge (section 15.2).
-func simpleEdge(pix []byte, at, across, along int, limit int32) {
+// simpleEdgeGo filters 16 places of a luma edge (section 15.2).
+func simpleEdgeGo(pix []byte, at, across, along int, limit int32) {
 	for range 16 {
 		p1, p0, q0, q1 := signed(pix[at-2*across]), signed(pix[at-across]), signed(pix[at]), signed(pix[at+across])
 		if abs(p0-q0)*2+abs(p1-q1)>>1 <= limit {
@@ -43,8 +45,8 @@ func simpleEdge(pix []byte, at, across, along int, limit int32) {
 	}
 }
 
-// macroblockEdge filters the edge between two macroblocks (section 15.3).
-func macroblockEdge(pix []byte, at, across, along, n int, p *params) {
+// macroblockEdgeGo filters the edge between two macroblocks (section 15.3).
+func macroblockEdgeGo(pix []byte, at, across, along, n int, p *params) {
 	edge, interior, highVar := p.edge, p.interior, p.highVar
 	for ; n > 0; n-- {
 		p3, p2, p1, p0 := signed(pix[at-4*across]), signed(pix[at-3*across]), signed(pix[at-2*across]), signed(pix[at-across])
@@ -71,8 +73,8 @@ func macroblockEdge(pix []byte, at, across, along, n int, p *params) {
 	}
 }
 
-// blockEdge filters the edge between two blocks of a macroblock (section 15.3).
-func blockEdge(pix []byte, at, across, along, n int, p *params) {
+// blockEdgeGo filters the edge between two blocks of a macroblock (section 15.3).
+func blockEdgeGo(pix []byte, at, across, along, n int, p *params) {
 	edge, interior, highVar := p.subEdge, p.interior, p.highVar
 	for ; n > 0; n-- {
 		p3, p2, p1, p0 := signed(pix[at-4*across]), signed(pix[at-3*across]), signed(pix[at-2*across]), signed(pix[at-across])
@@ -90,4 +92,18 @@ func blockEdge(pix []byte, at, across, along, n int, p *params) {
 		}
 		at += along
 	}
+}
+
+// chromaPlaces is how long a macroblock's edges are in the chroma planes.
+const chromaPlaces = 8
+
+// macroblockEdgesGo and blockEdgesGo filter the same edge in two planes.
+func macroblockEdgesGo(u, v []byte, at, across, along int, p *params) {
+	macroblockEdgeGo(u, at, across, along, chromaPlaces, p)
+	macroblockEdgeGo(v, at, across, along, chromaPlaces, p)
+}
+
+func blockEdgesGo(u, v []byte, at, across, along int, p *params) {
+	blockEdgeGo(u, at, across, along, chromaPlaces, p)
+	blockEdgeGo(v, at, across, along, chromaPlaces, p)
 }

@@ -168,8 +168,24 @@ func simpleMacroblock(y *picture.Plane, col, row int, p *params, inner bool) {
 
 func normalMacroblock(pic *picture.Picture, col, row int, p *params, inner bool) {
 	normalPlane(&pic.Y, 16, col, row, p, inner)
-	normalPlane(&pic.U, 8, col, row, p, inner)
-	normalPlane(&pic.V, 8, col, row, p, inner)
+	normalChroma(&pic.U, &pic.V, col, row, p, inner)
+}
+
+// normalChroma filters both chroma components of a macroblock, which lie alike in their planes.
+func normalChroma(u, v *picture.Plane, col, row int, p *params, inner bool) {
+	at, s := u.At(col*8, row*8), u.Stride
+	if col > 0 {
+		macroblockEdges(u.Pix, v.Pix, at, 1, s, p)
+	}
+	if inner {
+		blockEdges(u.Pix, v.Pix, at+4, 1, s, p)
+	}
+	if row > 0 {
+		macroblockEdges(u.Pix, v.Pix, at, s, 1, p)
+	}
+	if inner {
+		blockEdges(u.Pix, v.Pix, at+4*s, s, 1, p)
+	}
 }
 
 // normalPlane filters one component of a macroblock, size pixels wide and high.

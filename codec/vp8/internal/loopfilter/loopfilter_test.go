@@ -168,6 +168,63 @@ func TestOneEdge(t *testing.T) {
 	})
 }
 
+// TestEveryStep filters edges of every height between flat sides, which random pixels do not all have.
+func TestEveryStep(t *testing.T) {
+	p := params{edge: 1000, subEdge: 1000, interior: 1000}
+	for left := range 256 {
+		for right := range 256 {
+			l, r := byte(left), byte(right)
+			e := edgePixels{l, l, l, l, r, r, r, r}
+			got, want := e, e
+			macroblockEdge(got[:], 4, 1, 8, 1, &p)
+			want.macroblock(0, 1000, 1000)
+			if got != want {
+				t.Fatalf("macroblock edge from %d to %d: %v, want %v", left, right, got, want)
+			}
+			got, want = e, e
+			blockEdge(got[:], 4, 1, 8, 1, &p)
+			want.subblock(0, 1000, 1000)
+			if got != want {
+				t.Fatalf("block edge from %d to %d: %v, want %v", left, right, got, want)
+			}
+		}
+	}
+}
+
+func TestLimits(t *testing.T) {
+	for level := 1; level < 64; level++ {
+		for sharpness := range 8 {
+			for _, key := range []bool{true, false} {
+				got := limits(level, sharpness, key)
+				interior, threshold := limitsOf(&header.Frame{Sharpness: sharpness, Key: key}, level)
+				want := params{
+					edge: int32((level+2)*2 + interior), subEdge: int32(level*2 + interior),
+					interior: int32(interior), highVar: int32(threshold),
+				}
+				if got != want {
+					t.Errorf("level %d, sharpness %d, key frame %v: %+v, want %+v", level, sharpness, key, got, want)
+				}
+			}
+		}
+	}
+}
+
+// TestLevels compares the level of each kind of macroblock.
+func TestLevels(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		f := frameOf(t)
+		filter := New(f)
+		for range 50 {
+			m := drawMacroblock(t, f.Key)
+			want := levelOf(f, &m)
+			p := filter.of(&m)
+			if (p == nil) != (want == 0) || p != nil && p != &filter.params[want] {
+				t.Fatalf("macroblock %+v: not the limits of level %d", m, want)
+			}
+		}
+	})
+}
+
 // frameOf draws a frame header as far as the loop filter reads it.
 func frameOf(t *rapid.T) *header.Frame {
 	f := &header.Frame{

@@ -17,6 +17,15 @@ func TestTables(t *testing.T) {
 			t.Errorf("index %d: steps %d and %d, want %d and %d", test.index, dcSteps[test.index], acSteps[test.index], test.dc, test.ac)
 		}
 	}
+	// Of the tables in the RFC: the sum of the entries and of each times its place, counted from 1.
+	dc, ac, dcPlaces, acPlaces := 0, 0, 0, 0
+	for i := range MaxIndex + 1 {
+		dc, dcPlaces = dc+int(dcSteps[i]), dcPlaces+(i+1)*int(dcSteps[i])
+		ac, acPlaces = ac+int(acSteps[i]), acPlaces+(i+1)*int(acSteps[i])
+	}
+	if got, want := [4]int{dc, dcPlaces, ac, acPlaces}, [4]int{8168, 715436, 12723, 1172814}; got != want {
+		t.Errorf("sums %v, want %v", got, want)
+	}
 	for i := 1; i <= MaxIndex; i++ {
 		if dcSteps[i] < dcSteps[i-1] || acSteps[i] <= acSteps[i-1] {
 			t.Errorf("the steps fall at index %d", i)

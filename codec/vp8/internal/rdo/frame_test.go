@@ -210,8 +210,8 @@ func TestScores(t *testing.T) {
 							mode.Write(&w, f.Header, &a)
 						}
 					}
-					written, said := float64(len(w.Finish())*8-32), float64(modeRate)/(1<<boolcoder.CostShift)
-					if math.Abs(written-said) > 0.04*written+8 {
+					written, said := float64(len(w.Finish())*8-16), float64(modeRate)/(1<<boolcoder.CostShift)
+					if math.Abs(written-said) > 0.02*written+8 {
 						t.Errorf("the rates of the modes are %.0f bits, %.0f were written", said, written)
 					}
 				})

@@ -1,6 +1,7 @@
 package rdo
 
 import (
+	"salsify/codec/vp8/internal/boolcoder"
 	"salsify/codec/vp8/internal/distortion"
 	"salsify/codec/vp8/internal/entropy"
 	"salsify/codec/vp8/internal/header"
@@ -49,7 +50,7 @@ func (c *Coder) tryInter() {
 		c.try(&c.candidates[best])
 		c.candidates[best].cost = infinite
 	}
-	if c.f.Speed.Splits > 0 && !c.best.Skip {
+	if c.f.Speed.Splits > 0 && !c.best.Skip && c.best.tokens > c.f.Speed.SplitGate<<boolcoder.CostShift {
 		c.trySplits()
 	}
 }

@@ -20,6 +20,7 @@ type trial struct {
 	levels token.Coeffs
 	ends   token.Ends
 	rate   int // of the modes, in 1/256 bit, without the skip flag
+	tokens int // rate of the tokens
 	score  int // rate and distortion together
 }
 
@@ -149,7 +150,8 @@ func (c *Coder) scoreWhole(t *trial) {
 	rateC, distC := c.tryChroma(t)
 	skip := &c.f.Costs.Modes.Skip
 	t.Skip = false
-	t.score = c.weigh(t.rate+skip[0]+rateY+rateC, distY+distC)
+	t.tokens = rateY + rateC
+	t.score = c.weigh(t.rate+skip[0]+t.tokens, distY+distC)
 	if s := c.weigh(t.rate+skip[1], c.predictionError(t)); s <= t.score {
 		t.Skip, t.score = true, s
 	}

@@ -1,0 +1,186 @@
+package loopfilter
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"testing"
+
+	"salsify/codec/vp8/internal/kerneltest"
+)
+
+const (
+	maxGap   = 40
+	maxBytes = 1 << 12
+	trials   = 20000
+)
+
+// TestEdgeKernels filters edges in memory that has nothing but the pixels that the filter looks at.
+func TestEdgeKernels(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 1))
+	mu, mv := kerneltest.NewMemory(t, rng, maxBytes), kerneltest.NewMemory(t, rng, maxBytes)
+	for range trials {
+		p := &params{edge: rng.Int32N(194), subEdge: rng.Int32N(194), interior: rng.Int32N(64), highVar: rng.Int32N(4)}
+		if rng.IntN(10) == 0 {
+			p = &params{edge: rng.Int32N(300), subEdge: rng.Int32N(300), interior: rng.Int32N(300), highVar: rng.Int32N(300)}
+		}
+		n := 8 << rng.IntN(2)
+		upright := rng.IntN(2) == 0
+		for _, test := range []struct {
+			name          string
+			n, reach      int
+			kernel, plain func(u, v []byte, at, across, along int)
+		}{
+			{
+				"simple", 16, 2,
+				func(u, _ []byte, at, across, along int) { simpleEdge(u, at, across, along, p.edge) },
+				func(u, _ []byte, at, across, along int) { simpleEdgeGo(u, at, across, along, p.edge) },
+			}, {
+				"macroblock", n, 4,
+				func(u, _ []byte, at, across, along int) { macroblockEdge(u, at, across, along, n, p) },
+				func(u, _ []byte, at, across, along int) { macroblockEdgeGo(u, at, across, along, n, p) },
+			}, {
+				"block", n, 4,
+				func(u, _ []byte, at, across, along int) { blockEdge(u, at, across, along, n, p) },
+				func(u, _ []byte, at, across, along int) { blockEdgeGo(u, at, across, along, n, p) },
+			}, {
+				"chroma macroblock", 8, 4,
+				func(u, v []byte, at, across, along int) { macroblockEdges(u, v, at, across, along, p) },
+				func(u, v []byte, at, across, along int) { macroblockEdgesGo(u, v, at, across, along, p) },
+			}, {
+				"chroma block", 8, 4,
+				func(u, v []byte, at, across, along int) { blockEdges(u, v, at, across, along, p) },
+				func(u, v []byte, at, across, along int) { blockEdgesGo(u, v, at, across, along, p) },
+			},
+		} {
+			w, h := test.n, 2*test.reach
+			if upright {
+				w, h = h, w
+			}
+			u := mu.Block(w, h, maxGap)
+			v := mv.Bytes(len(u.Pix))
+			ramp(rng, u.Pix)
+			ramp(rng, v)
+			at, across, along := test.reach*u.Stride, u.Stride, 1
+			if upright {
+				at, across, along = test.reach, 1, u.Stride
+			}
+			wantU, wantV := bytes.Clone(u.Pix), bytes.Clone(v)
+			test.plain(wantU, wantV, at, across, along)
+			test.kernel(u.Pix, v, at, across, along)
+			if !bytes.Equal(u.Pix, wantU) || !bytes.Equal(v, wantV) {
+				t.Fatalf("%s edge of %d places, upright %v, %+v: differs", test.name, test.n, upright, *p)
+			}
+		}
+	}
+}
+
+// ramp makes pixels at times such that all branches of the filters are taken: slopes with some noise.
+func ramp(rng *rand.Rand, p []byte) {
+	if rng.IntN(4) == 0 {
+		return
+	}
+	v, noise := rng.IntN(256), 1+rng.IntN(12)
+	for i := range p {
+		v = min(max(v+rng.IntN(2*noise+1)-noise, 0), 255)
+		if rng.IntN(24) == 0 {
+			v = rng.IntN(256)
+		}
+		p[i] = byte(v)
+	}
+}
+
+// TestEveryStepOfKernels filters edges of every height between flat sides, and every outer difference.
+func TestEveryStepOfKernels(t *testing.T) {
+	const stride = 16
+	p := &params{edge: maxTestLimit, subEdge: maxTestLimit, interior: maxTestLimit}
+	for a := range 256 {
+		for b := range 256 {
+			for kind := range 2 {
+				var got [8 * stride]byte
+				for i := range got {
+					// Flat sides of a and b; or p1 and q1 differ while p0 and q0 are in between.
+					v := a
+					if i/stride >= 4 {
+						v = b
+					}
+					if y := i / stride; kind == 1 && (y == 3 || y == 4) {
+						v = (a + b + i%stride) / 2 & 255
+					}
+					got[i] = byte(v)
+				}
+				for name, f := range map[string][2]func(pix []byte){
+					"macroblock": {
+						func(pix []byte) { macroblockEdge(pix, 4*stride, stride, 1, 16, p) },
+						func(pix []byte) { macroblockEdgeGo(pix, 4*stride, stride, 1, 16, p) },
+					},
+					"block": {
+						func(pix []byte) { blockEdge(pix, 4*stride, stride, 1, 16, p) },
+						func(pix []byte) { blockEdgeGo(pix, 4*stride, stride, 1, 16, p) },
+					},
+					"simple": {
+						func(pix []byte) { simpleEdge(pix, 4*stride, stride, 1, p.edge) },
+						func(pix []byte) { simpleEdgeGo(pix, 4*stride, stride, 1, p.edge) },
+					},
+				} {
+					for _, highVar := range []int32{0, maxTestLimit} {
+						p.highVar = highVar
+						got, want := got, got
+						f[0](got[:])
+						f[1](want[:])
+						if got != want {
+							t.Fatalf("%s edge from %d to %d: differs", name, a, b)
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+// maxTestLimit is the highest limit of the kernels.
+const maxTestLimit = 254
+
+// TestShortEdges has edges that are not all there, and strides that lead out of them.
+func TestShortEdges(t *testing.T) {
+	const stride = 24
+	p := &params{edge: 40, subEdge: 40, interior: 20, highVar: 1}
+	for _, n := range []int{8, 16} {
+		for _, across := range []int{1, stride} {
+			along := 1 + stride - across
+			size := 7*across + (n-1)*along + 1
+			for name, f := range map[string]func(pix []byte, at, across, along int){
+				"macroblock":        func(pix []byte, at, across, along int) { macroblockEdge(pix, at, across, along, n, p) },
+				"block":             func(pix []byte, at, across, along int) { blockEdge(pix, at, across, along, n, p) },
+				"chroma macroblock": func(pix []byte, at, across, along int) { macroblockEdges(pix[:size], pix, at, across, along, p) },
+				"chroma block":      func(pix []byte, at, across, along int) { blockEdges(pix[:size], pix, at, across, along, p) },
+				"simple":            func(pix []byte, at, across, along int) { simpleEdge(pix, at, across, along, p.edge) },
+			} {
+				if name == "simple" && n == 8 || len(name) > 10 && n == 16 {
+					continue
+				}
+				reach := 4
+				if name == "simple" {
+					reach = 2
+				}
+				size := (2*reach-1)*across + (n-1)*along + 1
+				whole := make([]byte, 7*stride+15*stride+16)
+				f(whole[:size:size], reach*across, across, along)
+				if len(name) > 10 {
+					continue // the first of the two planes is whole
+				}
+				if !panics(func() { f(whole[:size-1:size-1], reach*across, across, along) }) {
+					t.Errorf("%s edge of %d places, across %d, too short: no panic", name, n, across)
+				}
+				if !panics(func() { f(whole[:size:size], reach*across-1, across, along) }) {
+					t.Errorf("%s edge of %d places, across %d, too early: no panic", name, n, across)
+				}
+			}
+		}
+	}
+}
+
+func panics(f func()) (did bool) {
+	defer func() { did = recover() != nil }()
+	f()
+	return false
+}
