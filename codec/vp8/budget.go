@@ -22,8 +22,12 @@ const (
 	// goodShare of the budget, in 1/16: a frame that uses it is good enough. A step of the quantizer index changes the size by
 	// 3 % (coarse) to 15 % (fine).
 	goodShare = 14
-	// maxAttempts bounds the work. Two or three are usual; one more than that tells how far off the estimate is.
-	maxAttempts = 6
+	// maxAttempts bounds the work; two or three are usual. After maxEstimates without success, as at a scene cut, the coarsest
+	// quantizer is taken for the other end of the interpolation.
+	maxAttempts  = 9
+	maxEstimates = 3
+	// maxFrameBytes is more than any frame takes; larger budgets are cut to it, for the arithmetic.
+	maxFrameBytes = 1 << 30
 	// firstQuantizer is for the first frame of all.
 	firstQuantizer = 48
 	// sampleEvery: one macroblock in so many stands for all in an estimate. A prime, so as not to fall into step with columns.
@@ -41,6 +45,7 @@ type attempt struct {
 
 // fit encodes with the finest quantizer that makes a frame of at most budget bytes, as near as the attempts get.
 func (e *encoder) fit(budget int) (*attempt, error) {
+	budget = min(budget, maxFrameBytes)
 	e.rdo.KeepCoeffs = true
 	defer func() { e.rdo.KeepCoeffs = false }()
 	fits := point{index: quant.MaxIndex + 1} // the finest that is known to fit
@@ -51,6 +56,9 @@ func (e *encoder) fit(budget int) (*attempt, error) {
 		q = int(e.state.memory.Quantizer)
 	}
 	for n := 1; ; n++ {
+		if q == quant.MaxIndex {
+			e.rdo.ForgetVectors() // those that finer attempts found are worth their bits there, not here
+		}
 		a, err := e.encode(q)
 		if err != nil {
 			return nil, err
@@ -68,14 +76,14 @@ func (e *encoder) fit(budget int) (*attempt, error) {
 			over = point{q, size}
 			a.picture.Drop()
 		}
-		if fits.index-over.index <= 1 || n >= maxAttempts && best != nil {
+		if fits.index-over.index <= 1 || n >= maxAttempts {
 			break
 		}
 		switch {
-		case n >= maxAttempts-1 && best == nil:
-			q = quant.MaxIndex // the last chance
 		case best != nil && over.index >= 0:
 			q = between(over, fits, budget)
+		case best == nil && n >= maxEstimates:
+			q = quant.MaxIndex
 		default:
 			q = e.estimateQuantizer(a, budget, over.index+1, fits.index-1)
 		}
@@ -104,7 +112,7 @@ func (e *encoder) estimateQuantizer(a *attempt, budget, lo, hi int) int {
 		tokens += n
 	}
 	// In logarithms, the tokens may change by this much. A frame without any room for tokens is aimed at 1/16 of it.
-	room := max(budget-(len(a.frame)-tokens), budget/16)
+	room := max(budget-(len(a.frame)-tokens), budget/16, 1)
 	change := log2(room<<16) - log2(max(tokens, 1)<<16)
 	done := e.logTokens(a.header.Quantizers.Base)
 	for lo < hi {

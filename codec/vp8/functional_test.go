@@ -122,7 +122,7 @@ const childVariable = "SALSIFY_VP8_TEST_FOLDER"
 // TestOtherProcess: a State that was written goes on in another process with the same bytes.
 func TestOtherProcess(t *testing.T) {
 	if folder := os.Getenv(childVariable); folder != "" {
-		goOn(t, folder)
+		goOn(t, unmarshalled(t, readFile(t, folder, "state")), folder)
 		return
 	}
 	sc := newScene("pan", 130, 70, 31)
@@ -132,8 +132,7 @@ func TestOtherProcess(t *testing.T) {
 		s, decoder = next, follow(t, decoder, frame, next)
 	}
 	here := t.TempDir()
-	writeFile(t, here, "state", marshalled(t, s))
-	goOn(t, here)
+	goOn(t, s, here)
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -163,9 +162,8 @@ func TestOtherProcess(t *testing.T) {
 	}
 }
 
-// goOn reads a State from a folder, encodes the next pictures, and leaves the frames and the last State there.
-func goOn(t *testing.T, folder string) {
-	s := unmarshalled(t, readFile(t, folder, "state"))
+// goOn encodes the next pictures, and leaves the frames and the last State in a folder.
+func goOn(t *testing.T, s *vp8.State, folder string) {
 	width, height := s.Size()
 	sc := newScene("pan", width, height, 31)
 	var frames [][]byte

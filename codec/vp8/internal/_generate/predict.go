@@ -50,7 +50,7 @@ func (k *kernels) copyBlock(w int) {
 func (k *kernels) interpolate(w int) {
 	name := fmt.Sprintf("interpolate%d", w)
 	k.function(name, "func(dst *byte, dstStride int, src *byte, stride int, h int, x *[6]int16, y *[6]int16)",
-		fmt.Sprintf("%s is interpolateGo of blocks %d pixels wide and h pixels high, from 1 to 16, with the taps x and y.", name, w),
+		fmt.Sprintf("%s is interpolateGo of blocks %d pixels wide and h pixels high, an even number up to 16, with the taps x and y.", name, w),
 		"One of them may be nil: then there is nothing to do in that direction.")
 	dst, dstStride := k.param("dst"), k.param("dstStride")
 	src, stride, h := k.param("src"), k.param("stride"), k.param("h")
@@ -94,34 +94,29 @@ func (k *kernels) interpolate(w int) {
 	k.MOVQ(outStride, stride)
 
 	k.Label("vertical")
-	k.Comment("Along the columns. The rows 0 to 2 are addressed from src, those before from two rows before, the last from row 3.")
-	before, last := k.GP64(), k.GP64()
-	k.MOVQ(src, before)
-	k.SUBQ(stride, before)
-	k.SUBQ(stride, before)
-	k.LEAQ(Mem{Base: src, Index: stride, Scale: 2}, last)
-	k.ADDQ(stride, last)
-	row := func(tap int) Mem {
-		switch tap {
-		case 0:
-			return Mem{Base: before}
-		case 1:
-			return Mem{Base: before, Index: stride, Scale: 1}
-		case 2:
-			return Mem{Base: src}
-		case 5:
-			return Mem{Base: last}
+	k.Comment("Along the columns, two rows at a time: most of what one takes the next one takes too.")
+	// Seven rows are addressed: four from the first one above the block, three from the next one.
+	above := rows{k.GP64(), stride, k.GP64()}
+	k.LEAQ(Mem{Base: stride, Index: stride, Scale: 2}, above.stride3)
+	k.MOVQ(src, above.at)
+	k.SUBQ(stride, above.at)
+	k.SUBQ(stride, above.at)
+	below := above
+	below.at = k.GP64()
+	k.LEAQ(Mem{Base: src, Index: stride, Scale: 2}, below.at)
+	row := func(i int) Mem {
+		if i < 4 {
+			return above.row(i, 0)
 		}
-		return Mem{Base: src, Index: stride, Scale: uint8(tap - 2)}
+		return below.row(i-4, 0)
 	}
 	k.eitherTaps(tapsY, "vertical", func(taps []reg.VecVirtual, loop string) {
 		k.Label(loop)
-		k.filter(w, taps, zero, bias, Mem{Base: dst}, row)
-		k.ADDQ(stride, before)
-		k.ADDQ(stride, src)
-		k.ADDQ(stride, last)
-		k.ADDQ(dstStride, dst)
-		k.DECQ(h)
+		k.filterRows(w, taps, zero, bias, []Mem{{Base: dst}, {Base: dst, Index: dstStride, Scale: 1}}, row)
+		k.step(above, 2)
+		k.step(below, 2)
+		k.LEAQ(Mem{Base: dst, Index: dstStride, Scale: 2}, dst)
+		k.SUBQ(Imm(2), h)
 		k.JNE(LabelRef(loop))
 	})
 	k.Label("done")
@@ -168,34 +163,63 @@ func (k *kernels) taps(at reg.GPVirtual, first, end int) []reg.VecVirtual {
 	return taps
 }
 
+// lastTap is the tap whose product is added with saturation.
+const lastTap = 3
+
 // filter makes one row of a block: the sum of products of the pixels from where at says and the taps.
 func (k *kernels) filter(w int, taps []reg.VecVirtual, zero, bias reg.VecVirtual, dst Mem, at func(tap int) Mem) {
-	const last = 3 // the tap whose product is added with saturation
-	var out reg.VecVirtual
+	k.filterRows(w, taps, zero, bias, []Mem{dst}, at)
+}
+
+// filterRows makes one row of a block, or two of which the second takes its pixels from one place further on.
+func (k *kernels) filterRows(w int, taps []reg.VecVirtual, zero, bias reg.VecVirtual, dst []Mem, at func(place int) Mem) {
 	n := min(w, 8)
+	out := make([]reg.VecVirtual, len(dst))
 	for c := 0; c < w; c += n {
-		product := func(tap int) reg.VecVirtual {
-			p := k.load(n, at(tap).Offset(c))
-			k.PUNPCKLBW(zero, p)
-			k.PMULLW(taps[tap], p)
-			return p
+		sums, last := make([]reg.VecVirtual, len(dst)), make([]reg.VecVirtual, len(dst))
+		for i := range sums {
+			sums[i] = k.copy(bias)
 		}
-		sum := k.copy(bias)
-		for tap := range taps {
-			if taps[tap] != nil && tap != last {
-				k.PADDW(product(tap), sum)
+		for place := range len(taps) + len(dst) - 1 {
+			// Which rows take these pixels, and with which taps.
+			var rows []int
+			for i := range dst {
+				if tap := place - i; tap >= 0 && tap < len(taps) && taps[tap] != nil {
+					rows = append(rows, i)
+				}
+			}
+			if len(rows) == 0 {
+				continue
+			}
+			p := k.load(n, at(place).Offset(c))
+			k.PUNPCKLBW(zero, p)
+			for j, i := range rows {
+				product := p
+				if j < len(rows)-1 {
+					product = k.copy(p)
+				}
+				k.PMULLW(taps[place-i], product)
+				if place-i == lastTap {
+					last[i] = product
+				} else {
+					k.PADDW(product, sums[i])
+				}
 			}
 		}
-		k.PADDSW(product(last), sum)
-		k.PSRAW(Imm(7), sum)
-		if c == 0 {
-			out = sum
-		} else {
-			k.PACKUSWB(sum, out)
+		for i, sum := range sums {
+			k.PADDSW(last[i], sum)
+			k.PSRAW(Imm(7), sum)
+			if c == 0 {
+				out[i] = sum
+			} else {
+				k.PACKUSWB(sum, out[i])
+			}
 		}
 	}
-	if w <= 8 {
-		k.PACKUSWB(out, out)
+	for i, x := range out {
+		if w <= 8 {
+			k.PACKUSWB(x, x)
+		}
+		k.store(w, x, dst[i])
 	}
-	k.store(w, out, dst)
 }

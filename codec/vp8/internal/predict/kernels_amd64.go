@@ -9,7 +9,7 @@ package predict
 //go:noescape
 func copy16(dst *byte, dstStride int, src *byte, stride int, h int)
 
-// interpolate16 is interpolateGo of blocks 16 pixels wide and h pixels high, from 1 to 16, with the taps x and y.
+// interpolate16 is interpolateGo of blocks 16 pixels wide and h pixels high, an even number up to 16, with the taps x and y.
 // One of them may be nil: then there is nothing to do in that direction.
 //
 //go:noescape
@@ -20,7 +20,7 @@ func interpolate16(dst *byte, dstStride int, src *byte, stride int, h int, x *[6
 //go:noescape
 func copy8(dst *byte, dstStride int, src *byte, stride int, h int)
 
-// interpolate8 is interpolateGo of blocks 8 pixels wide and h pixels high, from 1 to 16, with the taps x and y.
+// interpolate8 is interpolateGo of blocks 8 pixels wide and h pixels high, an even number up to 16, with the taps x and y.
 // One of them may be nil: then there is nothing to do in that direction.
 //
 //go:noescape
@@ -31,7 +31,7 @@ func interpolate8(dst *byte, dstStride int, src *byte, stride int, h int, x *[6]
 //go:noescape
 func copy4(dst *byte, dstStride int, src *byte, stride int, h int)
 
-// interpolate4 is interpolateGo of blocks 4 pixels wide and h pixels high, from 1 to 16, with the taps x and y.
+// interpolate4 is interpolateGo of blocks 4 pixels wide and h pixels high, an even number up to 16, with the taps x and y.
 // One of them may be nil: then there is nothing to do in that direction.
 //
 //go:noescape

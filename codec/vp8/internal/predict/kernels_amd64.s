@@ -110,17 +110,17 @@ horizontalSixRows:
 	PUNPCKLBW X0, X9
 	PMULLW    X4, X9
 	PADDW     X9, X8
-	MOVQ      2(DX), X9
-	PUNPCKLBW X0, X9
-	PMULLW    X6, X9
-	PADDW     X9, X8
-	MOVQ      3(DX), X9
-	PUNPCKLBW X0, X9
-	PMULLW    X7, X9
-	PADDW     X9, X8
 	MOVQ      1(DX), X9
 	PUNPCKLBW X0, X9
 	PMULLW    X5, X9
+	MOVQ      2(DX), X10
+	PUNPCKLBW X0, X10
+	PMULLW    X6, X10
+	PADDW     X10, X8
+	MOVQ      3(DX), X10
+	PUNPCKLBW X0, X10
+	PMULLW    X7, X10
+	PADDW     X10, X8
 	PADDSW    X9, X8
 	PSRAW     $0x07, X8
 	MOVO      X1, X9
@@ -136,17 +136,17 @@ horizontalSixRows:
 	PUNPCKLBW X0, X10
 	PMULLW    X4, X10
 	PADDW     X10, X9
-	MOVQ      10(DX), X10
-	PUNPCKLBW X0, X10
-	PMULLW    X6, X10
-	PADDW     X10, X9
-	MOVQ      11(DX), X10
-	PUNPCKLBW X0, X10
-	PMULLW    X7, X10
-	PADDW     X10, X9
 	MOVQ      9(DX), X10
 	PUNPCKLBW X0, X10
 	PMULLW    X5, X10
+	MOVQ      10(DX), X11
+	PUNPCKLBW X0, X11
+	PMULLW    X6, X11
+	PADDW     X11, X9
+	MOVQ      11(DX), X11
+	PUNPCKLBW X0, X11
+	PMULLW    X7, X11
+	PADDW     X11, X9
 	PADDSW    X10, X9
 	PSRAW     $0x07, X9
 	PACKUSWB  X9, X8
@@ -185,13 +185,13 @@ horizontalFourRows:
 	PUNPCKLBW X0, X7
 	PMULLW    X3, X7
 	PADDW     X7, X6
-	MOVQ      2(DX), X7
-	PUNPCKLBW X0, X7
-	PMULLW    X5, X7
-	PADDW     X7, X6
 	MOVQ      1(DX), X7
 	PUNPCKLBW X0, X7
 	PMULLW    X4, X7
+	MOVQ      2(DX), X8
+	PUNPCKLBW X0, X8
+	PMULLW    X5, X8
+	PADDW     X8, X6
 	PADDSW    X7, X6
 	PSRAW     $0x07, X6
 	MOVO      X1, X7
@@ -203,13 +203,13 @@ horizontalFourRows:
 	PUNPCKLBW X0, X8
 	PMULLW    X3, X8
 	PADDW     X8, X7
-	MOVQ      10(DX), X8
-	PUNPCKLBW X0, X8
-	PMULLW    X5, X8
-	PADDW     X8, X7
 	MOVQ      9(DX), X8
 	PUNPCKLBW X0, X8
 	PMULLW    X4, X8
+	MOVQ      10(DX), X9
+	PUNPCKLBW X0, X9
+	PMULLW    X5, X9
+	PADDW     X9, X7
 	PADDSW    X8, X7
 	PSRAW     $0x07, X7
 	PACKUSWB  X7, X6
@@ -226,12 +226,12 @@ horizontalEnd:
 	MOVQ  R10, BX
 
 vertical:
-	// Along the columns. The rows 0 to 2 are addressed from src, those before from two rows before, the last from row 3.
+	// Along the columns, two rows at a time: most of what one takes the next one takes too.
+	LEAQ    (BX)(BX*2), R9
 	MOVQ    DX, DI
 	SUBQ    BX, DI
 	SUBQ    BX, DI
-	LEAQ    (DX)(BX*2), R9
-	ADDQ    BX, R9
+	LEAQ    (DX)(BX*2), DX
 	MOVWLZX (R8), R10
 	ORW     10(R8), R10
 	JEQ     verticalFour
@@ -262,64 +262,107 @@ vertical:
 
 verticalSixRows:
 	MOVO      X1, X8
-	MOVQ      (DI), X9
-	PUNPCKLBW X0, X9
-	PMULLW    X2, X9
-	PADDW     X9, X8
-	MOVQ      (DI)(BX*1), X9
-	PUNPCKLBW X0, X9
-	PMULLW    X3, X9
-	PADDW     X9, X8
-	MOVQ      (DX), X9
-	PUNPCKLBW X0, X9
-	PMULLW    X4, X9
-	PADDW     X9, X8
-	MOVQ      (DX)(BX*2), X9
-	PUNPCKLBW X0, X9
-	PMULLW    X6, X9
-	PADDW     X9, X8
-	MOVQ      (R9), X9
-	PUNPCKLBW X0, X9
-	PMULLW    X7, X9
-	PADDW     X9, X8
-	MOVQ      (DX)(BX*1), X9
-	PUNPCKLBW X0, X9
-	PMULLW    X5, X9
-	PADDSW    X9, X8
-	PSRAW     $0x07, X8
 	MOVO      X1, X9
-	MOVQ      8(DI), X10
+	MOVQ      (DI), X10
 	PUNPCKLBW X0, X10
 	PMULLW    X2, X10
-	PADDW     X10, X9
-	MOVQ      8(DI)(BX*1), X10
+	PADDW     X10, X8
+	MOVQ      (DI)(BX*1), X10
 	PUNPCKLBW X0, X10
+	MOVO      X10, X11
+	PMULLW    X3, X11
+	PADDW     X11, X8
+	PMULLW    X2, X10
+	PADDW     X10, X9
+	MOVQ      (DI)(BX*2), X10
+	PUNPCKLBW X0, X10
+	MOVO      X10, X11
+	PMULLW    X4, X11
+	PADDW     X11, X8
 	PMULLW    X3, X10
 	PADDW     X10, X9
-	MOVQ      8(DX), X10
+	MOVQ      (DI)(R9*1), X10
 	PUNPCKLBW X0, X10
+	MOVO      X10, X11
+	PMULLW    X5, X11
 	PMULLW    X4, X10
 	PADDW     X10, X9
-	MOVQ      8(DX)(BX*2), X10
+	MOVQ      (DX), X10
 	PUNPCKLBW X0, X10
-	PMULLW    X6, X10
-	PADDW     X10, X9
-	MOVQ      8(R9), X10
-	PUNPCKLBW X0, X10
-	PMULLW    X7, X10
-	PADDW     X10, X9
-	MOVQ      8(DX)(BX*1), X10
-	PUNPCKLBW X0, X10
+	MOVO      X10, X12
+	PMULLW    X6, X12
+	PADDW     X12, X8
 	PMULLW    X5, X10
+	MOVQ      (DX)(BX*1), X12
+	PUNPCKLBW X0, X12
+	MOVO      X12, X13
+	PMULLW    X7, X13
+	PADDW     X13, X8
+	PMULLW    X6, X12
+	PADDW     X12, X9
+	MOVQ      (DX)(BX*2), X12
+	PUNPCKLBW X0, X12
+	PMULLW    X7, X12
+	PADDW     X12, X9
+	PADDSW    X11, X8
+	PSRAW     $0x07, X8
 	PADDSW    X10, X9
 	PSRAW     $0x07, X9
-	PACKUSWB  X9, X8
+	MOVO      X1, X10
+	MOVO      X1, X11
+	MOVQ      8(DI), X12
+	PUNPCKLBW X0, X12
+	PMULLW    X2, X12
+	PADDW     X12, X10
+	MOVQ      8(DI)(BX*1), X12
+	PUNPCKLBW X0, X12
+	MOVO      X12, X13
+	PMULLW    X3, X13
+	PADDW     X13, X10
+	PMULLW    X2, X12
+	PADDW     X12, X11
+	MOVQ      8(DI)(BX*2), X12
+	PUNPCKLBW X0, X12
+	MOVO      X12, X13
+	PMULLW    X4, X13
+	PADDW     X13, X10
+	PMULLW    X3, X12
+	PADDW     X12, X11
+	MOVQ      8(DI)(R9*1), X12
+	PUNPCKLBW X0, X12
+	MOVO      X12, X13
+	PMULLW    X5, X13
+	PMULLW    X4, X12
+	PADDW     X12, X11
+	MOVQ      8(DX), X12
+	PUNPCKLBW X0, X12
+	MOVO      X12, X14
+	PMULLW    X6, X14
+	PADDW     X14, X10
+	PMULLW    X5, X12
+	MOVQ      8(DX)(BX*1), X14
+	PUNPCKLBW X0, X14
+	MOVO      X14, X15
+	PMULLW    X7, X15
+	PADDW     X15, X10
+	PMULLW    X6, X14
+	PADDW     X14, X11
+	MOVQ      8(DX)(BX*2), X14
+	PUNPCKLBW X0, X14
+	PMULLW    X7, X14
+	PADDW     X14, X11
+	PADDSW    X13, X10
+	PSRAW     $0x07, X10
+	PACKUSWB  X10, X8
+	PADDSW    X12, X11
+	PSRAW     $0x07, X11
+	PACKUSWB  X11, X9
 	MOVOU     X8, (AX)
-	ADDQ      BX, DI
-	ADDQ      BX, DX
-	ADDQ      BX, R9
-	ADDQ      CX, AX
-	DECQ      SI
+	MOVOU     X9, (AX)(CX*1)
+	LEAQ      (DI)(BX*2), DI
+	LEAQ      (DX)(BX*2), DX
+	LEAQ      (AX)(CX*2), AX
+	SUBQ      $0x02, SI
 	JNE       verticalSixRows
 	JMP       verticalEnd
 
@@ -343,48 +386,79 @@ verticalFour:
 
 verticalFourRows:
 	MOVO      X1, X6
-	MOVQ      (DI)(BX*1), X7
-	PUNPCKLBW X0, X7
-	PMULLW    X2, X7
-	PADDW     X7, X6
-	MOVQ      (DX), X7
-	PUNPCKLBW X0, X7
-	PMULLW    X3, X7
-	PADDW     X7, X6
-	MOVQ      (DX)(BX*2), X7
-	PUNPCKLBW X0, X7
-	PMULLW    X5, X7
-	PADDW     X7, X6
-	MOVQ      (DX)(BX*1), X7
-	PUNPCKLBW X0, X7
-	PMULLW    X4, X7
-	PADDSW    X7, X6
-	PSRAW     $0x07, X6
 	MOVO      X1, X7
-	MOVQ      8(DI)(BX*1), X8
+	MOVQ      (DI)(BX*1), X8
 	PUNPCKLBW X0, X8
 	PMULLW    X2, X8
-	PADDW     X8, X7
-	MOVQ      8(DX), X8
+	PADDW     X8, X6
+	MOVQ      (DI)(BX*2), X8
 	PUNPCKLBW X0, X8
+	MOVO      X8, X9
+	PMULLW    X3, X9
+	PADDW     X9, X6
+	PMULLW    X2, X8
+	PADDW     X8, X7
+	MOVQ      (DI)(R9*1), X8
+	PUNPCKLBW X0, X8
+	MOVO      X8, X9
+	PMULLW    X4, X9
 	PMULLW    X3, X8
 	PADDW     X8, X7
-	MOVQ      8(DX)(BX*2), X8
+	MOVQ      (DX), X8
 	PUNPCKLBW X0, X8
-	PMULLW    X5, X8
-	PADDW     X8, X7
-	MOVQ      8(DX)(BX*1), X8
-	PUNPCKLBW X0, X8
+	MOVO      X8, X10
+	PMULLW    X5, X10
+	PADDW     X10, X6
 	PMULLW    X4, X8
+	MOVQ      (DX)(BX*1), X10
+	PUNPCKLBW X0, X10
+	PMULLW    X5, X10
+	PADDW     X10, X7
+	PADDSW    X9, X6
+	PSRAW     $0x07, X6
 	PADDSW    X8, X7
 	PSRAW     $0x07, X7
-	PACKUSWB  X7, X6
+	MOVO      X1, X8
+	MOVO      X1, X9
+	MOVQ      8(DI)(BX*1), X10
+	PUNPCKLBW X0, X10
+	PMULLW    X2, X10
+	PADDW     X10, X8
+	MOVQ      8(DI)(BX*2), X10
+	PUNPCKLBW X0, X10
+	MOVO      X10, X11
+	PMULLW    X3, X11
+	PADDW     X11, X8
+	PMULLW    X2, X10
+	PADDW     X10, X9
+	MOVQ      8(DI)(R9*1), X10
+	PUNPCKLBW X0, X10
+	MOVO      X10, X11
+	PMULLW    X4, X11
+	PMULLW    X3, X10
+	PADDW     X10, X9
+	MOVQ      8(DX), X10
+	PUNPCKLBW X0, X10
+	MOVO      X10, X12
+	PMULLW    X5, X12
+	PADDW     X12, X8
+	PMULLW    X4, X10
+	MOVQ      8(DX)(BX*1), X12
+	PUNPCKLBW X0, X12
+	PMULLW    X5, X12
+	PADDW     X12, X9
+	PADDSW    X11, X8
+	PSRAW     $0x07, X8
+	PACKUSWB  X8, X6
+	PADDSW    X10, X9
+	PSRAW     $0x07, X9
+	PACKUSWB  X9, X7
 	MOVOU     X6, (AX)
-	ADDQ      BX, DI
-	ADDQ      BX, DX
-	ADDQ      BX, R9
-	ADDQ      CX, AX
-	DECQ      SI
+	MOVOU     X7, (AX)(CX*1)
+	LEAQ      (DI)(BX*2), DI
+	LEAQ      (DX)(BX*2), DX
+	LEAQ      (AX)(CX*2), AX
+	SUBQ      $0x02, SI
 	JNE       verticalFourRows
 
 verticalEnd:
@@ -497,17 +571,17 @@ horizontalSixRows:
 	PUNPCKLBW X0, X9
 	PMULLW    X4, X9
 	PADDW     X9, X8
-	MOVQ      2(DX), X9
-	PUNPCKLBW X0, X9
-	PMULLW    X6, X9
-	PADDW     X9, X8
-	MOVQ      3(DX), X9
-	PUNPCKLBW X0, X9
-	PMULLW    X7, X9
-	PADDW     X9, X8
 	MOVQ      1(DX), X9
 	PUNPCKLBW X0, X9
 	PMULLW    X5, X9
+	MOVQ      2(DX), X10
+	PUNPCKLBW X0, X10
+	PMULLW    X6, X10
+	PADDW     X10, X8
+	MOVQ      3(DX), X10
+	PUNPCKLBW X0, X10
+	PMULLW    X7, X10
+	PADDW     X10, X8
 	PADDSW    X9, X8
 	PSRAW     $0x07, X8
 	PACKUSWB  X8, X8
@@ -546,13 +620,13 @@ horizontalFourRows:
 	PUNPCKLBW X0, X7
 	PMULLW    X3, X7
 	PADDW     X7, X6
-	MOVQ      2(DX), X7
-	PUNPCKLBW X0, X7
-	PMULLW    X5, X7
-	PADDW     X7, X6
 	MOVQ      1(DX), X7
 	PUNPCKLBW X0, X7
 	PMULLW    X4, X7
+	MOVQ      2(DX), X8
+	PUNPCKLBW X0, X8
+	PMULLW    X5, X8
+	PADDW     X8, X6
 	PADDSW    X7, X6
 	PSRAW     $0x07, X6
 	PACKUSWB  X6, X6
@@ -569,12 +643,12 @@ horizontalEnd:
 	MOVQ  R10, BX
 
 vertical:
-	// Along the columns. The rows 0 to 2 are addressed from src, those before from two rows before, the last from row 3.
+	// Along the columns, two rows at a time: most of what one takes the next one takes too.
+	LEAQ    (BX)(BX*2), R9
 	MOVQ    DX, DI
 	SUBQ    BX, DI
 	SUBQ    BX, DI
-	LEAQ    (DX)(BX*2), R9
-	ADDQ    BX, R9
+	LEAQ    (DX)(BX*2), DX
 	MOVWLZX (R8), R10
 	ORW     10(R8), R10
 	JEQ     verticalFour
@@ -605,38 +679,60 @@ vertical:
 
 verticalSixRows:
 	MOVO      X1, X8
-	MOVQ      (DI), X9
-	PUNPCKLBW X0, X9
-	PMULLW    X2, X9
-	PADDW     X9, X8
-	MOVQ      (DI)(BX*1), X9
-	PUNPCKLBW X0, X9
-	PMULLW    X3, X9
-	PADDW     X9, X8
-	MOVQ      (DX), X9
-	PUNPCKLBW X0, X9
-	PMULLW    X4, X9
-	PADDW     X9, X8
-	MOVQ      (DX)(BX*2), X9
-	PUNPCKLBW X0, X9
-	PMULLW    X6, X9
-	PADDW     X9, X8
-	MOVQ      (R9), X9
-	PUNPCKLBW X0, X9
-	PMULLW    X7, X9
-	PADDW     X9, X8
-	MOVQ      (DX)(BX*1), X9
-	PUNPCKLBW X0, X9
-	PMULLW    X5, X9
-	PADDSW    X9, X8
+	MOVO      X1, X9
+	MOVQ      (DI), X10
+	PUNPCKLBW X0, X10
+	PMULLW    X2, X10
+	PADDW     X10, X8
+	MOVQ      (DI)(BX*1), X10
+	PUNPCKLBW X0, X10
+	MOVO      X10, X11
+	PMULLW    X3, X11
+	PADDW     X11, X8
+	PMULLW    X2, X10
+	PADDW     X10, X9
+	MOVQ      (DI)(BX*2), X10
+	PUNPCKLBW X0, X10
+	MOVO      X10, X11
+	PMULLW    X4, X11
+	PADDW     X11, X8
+	PMULLW    X3, X10
+	PADDW     X10, X9
+	MOVQ      (DI)(R9*1), X10
+	PUNPCKLBW X0, X10
+	MOVO      X10, X11
+	PMULLW    X5, X11
+	PMULLW    X4, X10
+	PADDW     X10, X9
+	MOVQ      (DX), X10
+	PUNPCKLBW X0, X10
+	MOVO      X10, X12
+	PMULLW    X6, X12
+	PADDW     X12, X8
+	PMULLW    X5, X10
+	MOVQ      (DX)(BX*1), X12
+	PUNPCKLBW X0, X12
+	MOVO      X12, X13
+	PMULLW    X7, X13
+	PADDW     X13, X8
+	PMULLW    X6, X12
+	PADDW     X12, X9
+	MOVQ      (DX)(BX*2), X12
+	PUNPCKLBW X0, X12
+	PMULLW    X7, X12
+	PADDW     X12, X9
+	PADDSW    X11, X8
 	PSRAW     $0x07, X8
+	PADDSW    X10, X9
+	PSRAW     $0x07, X9
 	PACKUSWB  X8, X8
 	MOVQ      X8, (AX)
-	ADDQ      BX, DI
-	ADDQ      BX, DX
-	ADDQ      BX, R9
-	ADDQ      CX, AX
-	DECQ      SI
+	PACKUSWB  X9, X9
+	MOVQ      X9, (AX)(CX*1)
+	LEAQ      (DI)(BX*2), DI
+	LEAQ      (DX)(BX*2), DX
+	LEAQ      (AX)(CX*2), AX
+	SUBQ      $0x02, SI
 	JNE       verticalSixRows
 	JMP       verticalEnd
 
@@ -660,30 +756,46 @@ verticalFour:
 
 verticalFourRows:
 	MOVO      X1, X6
-	MOVQ      (DI)(BX*1), X7
-	PUNPCKLBW X0, X7
-	PMULLW    X2, X7
-	PADDW     X7, X6
-	MOVQ      (DX), X7
-	PUNPCKLBW X0, X7
-	PMULLW    X3, X7
-	PADDW     X7, X6
-	MOVQ      (DX)(BX*2), X7
-	PUNPCKLBW X0, X7
-	PMULLW    X5, X7
-	PADDW     X7, X6
-	MOVQ      (DX)(BX*1), X7
-	PUNPCKLBW X0, X7
-	PMULLW    X4, X7
-	PADDSW    X7, X6
+	MOVO      X1, X7
+	MOVQ      (DI)(BX*1), X8
+	PUNPCKLBW X0, X8
+	PMULLW    X2, X8
+	PADDW     X8, X6
+	MOVQ      (DI)(BX*2), X8
+	PUNPCKLBW X0, X8
+	MOVO      X8, X9
+	PMULLW    X3, X9
+	PADDW     X9, X6
+	PMULLW    X2, X8
+	PADDW     X8, X7
+	MOVQ      (DI)(R9*1), X8
+	PUNPCKLBW X0, X8
+	MOVO      X8, X9
+	PMULLW    X4, X9
+	PMULLW    X3, X8
+	PADDW     X8, X7
+	MOVQ      (DX), X8
+	PUNPCKLBW X0, X8
+	MOVO      X8, X10
+	PMULLW    X5, X10
+	PADDW     X10, X6
+	PMULLW    X4, X8
+	MOVQ      (DX)(BX*1), X10
+	PUNPCKLBW X0, X10
+	PMULLW    X5, X10
+	PADDW     X10, X7
+	PADDSW    X9, X6
 	PSRAW     $0x07, X6
+	PADDSW    X8, X7
+	PSRAW     $0x07, X7
 	PACKUSWB  X6, X6
 	MOVQ      X6, (AX)
-	ADDQ      BX, DI
-	ADDQ      BX, DX
-	ADDQ      BX, R9
-	ADDQ      CX, AX
-	DECQ      SI
+	PACKUSWB  X7, X7
+	MOVQ      X7, (AX)(CX*1)
+	LEAQ      (DI)(BX*2), DI
+	LEAQ      (DX)(BX*2), DX
+	LEAQ      (AX)(CX*2), AX
+	SUBQ      $0x02, SI
 	JNE       verticalFourRows
 
 verticalEnd:
@@ -796,17 +908,17 @@ horizontalSixRows:
 	PUNPCKLBW X0, X9
 	PMULLW    X4, X9
 	PADDW     X9, X8
-	MOVSS     2(DX), X9
-	PUNPCKLBW X0, X9
-	PMULLW    X6, X9
-	PADDW     X9, X8
-	MOVSS     3(DX), X9
-	PUNPCKLBW X0, X9
-	PMULLW    X7, X9
-	PADDW     X9, X8
 	MOVSS     1(DX), X9
 	PUNPCKLBW X0, X9
 	PMULLW    X5, X9
+	MOVSS     2(DX), X10
+	PUNPCKLBW X0, X10
+	PMULLW    X6, X10
+	PADDW     X10, X8
+	MOVSS     3(DX), X10
+	PUNPCKLBW X0, X10
+	PMULLW    X7, X10
+	PADDW     X10, X8
 	PADDSW    X9, X8
 	PSRAW     $0x07, X8
 	PACKUSWB  X8, X8
@@ -845,13 +957,13 @@ horizontalFourRows:
 	PUNPCKLBW X0, X7
 	PMULLW    X3, X7
 	PADDW     X7, X6
-	MOVSS     2(DX), X7
-	PUNPCKLBW X0, X7
-	PMULLW    X5, X7
-	PADDW     X7, X6
 	MOVSS     1(DX), X7
 	PUNPCKLBW X0, X7
 	PMULLW    X4, X7
+	MOVSS     2(DX), X8
+	PUNPCKLBW X0, X8
+	PMULLW    X5, X8
+	PADDW     X8, X6
 	PADDSW    X7, X6
 	PSRAW     $0x07, X6
 	PACKUSWB  X6, X6
@@ -868,12 +980,12 @@ horizontalEnd:
 	MOVQ  R10, BX
 
 vertical:
-	// Along the columns. The rows 0 to 2 are addressed from src, those before from two rows before, the last from row 3.
+	// Along the columns, two rows at a time: most of what one takes the next one takes too.
+	LEAQ    (BX)(BX*2), R9
 	MOVQ    DX, DI
 	SUBQ    BX, DI
 	SUBQ    BX, DI
-	LEAQ    (DX)(BX*2), R9
-	ADDQ    BX, R9
+	LEAQ    (DX)(BX*2), DX
 	MOVWLZX (R8), R10
 	ORW     10(R8), R10
 	JEQ     verticalFour
@@ -904,38 +1016,60 @@ vertical:
 
 verticalSixRows:
 	MOVO      X1, X8
-	MOVSS     (DI), X9
-	PUNPCKLBW X0, X9
-	PMULLW    X2, X9
-	PADDW     X9, X8
-	MOVSS     (DI)(BX*1), X9
-	PUNPCKLBW X0, X9
-	PMULLW    X3, X9
-	PADDW     X9, X8
-	MOVSS     (DX), X9
-	PUNPCKLBW X0, X9
-	PMULLW    X4, X9
-	PADDW     X9, X8
-	MOVSS     (DX)(BX*2), X9
-	PUNPCKLBW X0, X9
-	PMULLW    X6, X9
-	PADDW     X9, X8
-	MOVSS     (R9), X9
-	PUNPCKLBW X0, X9
-	PMULLW    X7, X9
-	PADDW     X9, X8
-	MOVSS     (DX)(BX*1), X9
-	PUNPCKLBW X0, X9
-	PMULLW    X5, X9
-	PADDSW    X9, X8
+	MOVO      X1, X9
+	MOVSS     (DI), X10
+	PUNPCKLBW X0, X10
+	PMULLW    X2, X10
+	PADDW     X10, X8
+	MOVSS     (DI)(BX*1), X10
+	PUNPCKLBW X0, X10
+	MOVO      X10, X11
+	PMULLW    X3, X11
+	PADDW     X11, X8
+	PMULLW    X2, X10
+	PADDW     X10, X9
+	MOVSS     (DI)(BX*2), X10
+	PUNPCKLBW X0, X10
+	MOVO      X10, X11
+	PMULLW    X4, X11
+	PADDW     X11, X8
+	PMULLW    X3, X10
+	PADDW     X10, X9
+	MOVSS     (DI)(R9*1), X10
+	PUNPCKLBW X0, X10
+	MOVO      X10, X11
+	PMULLW    X5, X11
+	PMULLW    X4, X10
+	PADDW     X10, X9
+	MOVSS     (DX), X10
+	PUNPCKLBW X0, X10
+	MOVO      X10, X12
+	PMULLW    X6, X12
+	PADDW     X12, X8
+	PMULLW    X5, X10
+	MOVSS     (DX)(BX*1), X12
+	PUNPCKLBW X0, X12
+	MOVO      X12, X13
+	PMULLW    X7, X13
+	PADDW     X13, X8
+	PMULLW    X6, X12
+	PADDW     X12, X9
+	MOVSS     (DX)(BX*2), X12
+	PUNPCKLBW X0, X12
+	PMULLW    X7, X12
+	PADDW     X12, X9
+	PADDSW    X11, X8
 	PSRAW     $0x07, X8
+	PADDSW    X10, X9
+	PSRAW     $0x07, X9
 	PACKUSWB  X8, X8
 	MOVSS     X8, (AX)
-	ADDQ      BX, DI
-	ADDQ      BX, DX
-	ADDQ      BX, R9
-	ADDQ      CX, AX
-	DECQ      SI
+	PACKUSWB  X9, X9
+	MOVSS     X9, (AX)(CX*1)
+	LEAQ      (DI)(BX*2), DI
+	LEAQ      (DX)(BX*2), DX
+	LEAQ      (AX)(CX*2), AX
+	SUBQ      $0x02, SI
 	JNE       verticalSixRows
 	JMP       verticalEnd
 
@@ -959,30 +1093,46 @@ verticalFour:
 
 verticalFourRows:
 	MOVO      X1, X6
-	MOVSS     (DI)(BX*1), X7
-	PUNPCKLBW X0, X7
-	PMULLW    X2, X7
-	PADDW     X7, X6
-	MOVSS     (DX), X7
-	PUNPCKLBW X0, X7
-	PMULLW    X3, X7
-	PADDW     X7, X6
-	MOVSS     (DX)(BX*2), X7
-	PUNPCKLBW X0, X7
-	PMULLW    X5, X7
-	PADDW     X7, X6
-	MOVSS     (DX)(BX*1), X7
-	PUNPCKLBW X0, X7
-	PMULLW    X4, X7
-	PADDSW    X7, X6
+	MOVO      X1, X7
+	MOVSS     (DI)(BX*1), X8
+	PUNPCKLBW X0, X8
+	PMULLW    X2, X8
+	PADDW     X8, X6
+	MOVSS     (DI)(BX*2), X8
+	PUNPCKLBW X0, X8
+	MOVO      X8, X9
+	PMULLW    X3, X9
+	PADDW     X9, X6
+	PMULLW    X2, X8
+	PADDW     X8, X7
+	MOVSS     (DI)(R9*1), X8
+	PUNPCKLBW X0, X8
+	MOVO      X8, X9
+	PMULLW    X4, X9
+	PMULLW    X3, X8
+	PADDW     X8, X7
+	MOVSS     (DX), X8
+	PUNPCKLBW X0, X8
+	MOVO      X8, X10
+	PMULLW    X5, X10
+	PADDW     X10, X6
+	PMULLW    X4, X8
+	MOVSS     (DX)(BX*1), X10
+	PUNPCKLBW X0, X10
+	PMULLW    X5, X10
+	PADDW     X10, X7
+	PADDSW    X9, X6
 	PSRAW     $0x07, X6
+	PADDSW    X8, X7
+	PSRAW     $0x07, X7
 	PACKUSWB  X6, X6
 	MOVSS     X6, (AX)
-	ADDQ      BX, DI
-	ADDQ      BX, DX
-	ADDQ      BX, R9
-	ADDQ      CX, AX
-	DECQ      SI
+	PACKUSWB  X7, X7
+	MOVSS     X7, (AX)(CX*1)
+	LEAQ      (DI)(BX*2), DI
+	LEAQ      (DX)(BX*2), DX
+	LEAQ      (AX)(CX*2), AX
+	SUBQ      $0x02, SI
 	JNE       verticalFourRows
 
 verticalEnd:

@@ -115,7 +115,7 @@ func (f *Frame) Reset(cols, rows int) {
 	}
 	n := cols * rows
 	f.Coeffs, f.Ends, f.Vectors = f.Coeffs[:n], f.Ends[:n], f.Vectors[:n]
-	clear(f.Vectors)
+	f.ForgetVectors()
 	if cap(f.above) < cols {
 		f.above = make([]token.Context, cols)
 	}
@@ -125,6 +125,9 @@ func (f *Frame) Reset(cols, rows int) {
 	}
 	f.SSE = f.SSE[:rows]
 }
+
+// ForgetVectors makes the next pass search anew.
+func (f *Frame) ForgetVectors() { clear(f.Vectors) }
 
 // Start begins a pass over the macroblocks.
 func (f *Frame) Start() {

@@ -170,10 +170,11 @@ func TestScores(t *testing.T) {
 	}
 	for _, refs := range [][]*picture.Picture{nil, {ref}} {
 		for _, speed := range []Speed{thorough, middling} {
-			for _, q := range []int{4, 30, 70} {
+			for _, q := range []int{4, 30, 70, 120} {
 				t.Run(fmt.Sprintf("references=%d,splits=%d,quantizer=%d", len(refs), speed.Splits, q), func(t *testing.T) {
 					f := newFrame(src, q, speed, refs...)
-					modeRate, scored, weighed := 0, 0, 0
+					modeRate := 0
+					var scored, weighed [2]int // of macroblocks without and with a Y2 block
 					above := make([]token.Context, cols)
 					var left token.Context
 					code(f, func(c *Coder, col, row int) {
@@ -194,13 +195,19 @@ func TestScores(t *testing.T) {
 							rate += tokenRate(f, m.HasY2(), i, &above[col], &left)
 						}
 						_, all := sse(f, col, row)
-						scored += c.best.score
-						weighed += all<<quant.DistortionShift + int(c.plan.Lambda)*rate
+						kind := 0
+						if m.HasY2() {
+							kind = 1
+						}
+						scored[kind] += c.best.score
+						weighed[kind] += all<<quant.DistortionShift + int(c.plan.Lambda)*rate
 					})
 					// BPred macroblocks get their final levels after they were scored, and squared errors are of coefficients, which are
 					// rounded.
-					if off := math.Abs(float64(scored)/float64(weighed) - 1); off > 0.08 {
-						t.Errorf("the scores are %d, error and rate together %d", scored, weighed)
+					for kind, want := range weighed {
+						if off := math.Abs(float64(scored[kind]) - float64(want)); off > 0.06*float64(want) {
+							t.Errorf("kind %d: the scores are %d, error and rate together %d", kind, scored[kind], want)
+						}
 					}
 					var w boolcoder.Writer
 					w.Reset(nil)
