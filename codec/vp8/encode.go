@@ -152,7 +152,7 @@ func (e *encoder) begin(s *State, src *image.YCbCr, o *Options) {
 		e.above = make([]token.Context, cols)
 	}
 	e.above = e.above[:cols]
-	for len(e.coders) < max(o.Goroutines, 1) {
+	for len(e.coders) < min(max(o.Goroutines, 1), rows) {
 		e.coders = append(e.coders, new(rdo.Coder))
 	}
 }

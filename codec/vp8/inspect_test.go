@@ -38,11 +38,12 @@ func TestInspect(t *testing.T) {
 			t.Errorf("frame %d: size or scale of a key frame is not its header's", i)
 		}
 		counts := info
-		info.Intra, info.Skipped, info.Split = 0, 0, 0
+		info.Intra, info.Skipped, info.Split, info.FromGolden, info.FromAltRef = 0, 0, 0, 0, 0
 		if info != want {
 			t.Errorf("frame %d: %+v, want %+v", i, info, want)
 		}
-		if h.Key && counts.Intra != counts.Macroblocks || counts.Intra+counts.Split > counts.Macroblocks || counts.Skipped > counts.Macroblocks || !h.UseSkip && counts.Skipped != 0 {
+		if h.Key && counts.Intra != counts.Macroblocks || counts.Intra+counts.Split > counts.Macroblocks ||
+			counts.Intra+counts.FromGolden+counts.FromAltRef > counts.Macroblocks || counts.Skipped > counts.Macroblocks || !h.UseSkip && counts.Skipped != 0 {
 			t.Errorf("frame %d: %d intra, %d split, %d skipped of %d macroblocks", i, counts.Intra, counts.Split, counts.Skipped, counts.Macroblocks)
 		}
 		s = next
@@ -65,6 +66,8 @@ func TestInspectCounts(t *testing.T) {
 		{"inter", func(f *header.Frame) { f.ProbIntra = 1 }, func(i FrameInfo) int { return i.Intra }, 0, 10},
 		{"skipped", func(f *header.Frame) { f.UseSkip, f.ProbSkip = true, 1 }, func(i FrameInfo) int { return i.Skipped }, 90, macroblocks},
 		{"coded", func(f *header.Frame) { f.UseSkip, f.ProbSkip = true, 255 }, func(i FrameInfo) int { return i.Skipped }, 0, 10},
+		{"golden", func(f *header.Frame) { f.ProbIntra, f.ProbLast, f.ProbGolden = 1, 1, 255 }, func(i FrameInfo) int { return i.FromGolden }, 85, macroblocks},
+		{"altref", func(f *header.Frame) { f.ProbIntra, f.ProbLast, f.ProbGolden = 1, 1, 1 }, func(i FrameInfo) int { return i.FromAltRef }, 85, macroblocks},
 		{"split", func(f *header.Frame) { f.ProbIntra = 1 }, func(i FrameInfo) int { return i.Split }, 5, macroblocks},
 	} {
 		info, err := Inspect(s, m.frame(false, test.adjust))

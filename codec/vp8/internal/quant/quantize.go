@@ -117,72 +117,73 @@ const (
 // level, the one below it or zero, by dynamic programming over the contexts that the tokens are coded in. shift is CoeffShift or
 // Y2Shift; costs are those of the block's kind. It returns the block's end.
 func (q *Quantizer) Trellis(c, levels *[16]int16, first, ctx int, costs *[16][3]token.PosCosts, lambda Lambda, shift uint) (end uint8) {
-	const infinite = 1 << 62
-	type step struct {
-		level [3]int16 // by the context that it leaves
-		from  [3]uint8 // the context that it was coded in
-	}
-	var steps [16]step
-	// nearest are the magnitudes' nearest levels.
-	var nearest [16]int32
-	last := -1
-	for n := first; n < 16; n++ {
-		i := min(n, 1)
-		v := int32(c[token.ZigZag[n]])
-		a := max(v, -v)
-		l := int32(uint64(uint32(a)+uint32(q.Steps[i])>>1) * uint64(q.reciprocal[i]) >> reciprocalShift)
-		nearest[n] = min(l, token.MaxMagnitude)
-		if l != 0 {
-			last = n
-		}
-	}
+	var nearest [16]int16
+	last, _ := q.Quantize(c, &nearest, first, RoundNearest)
 	*levels = [16]int16{}
-	if last < 0 {
+	if last == 0 {
 		return 0
 	}
 	lam := int(lambda)
-	// score[x] is the least cost of the levels so far where the last one leaves context x.
-	score := [3]int{infinite, infinite, infinite}
-	score[ctx] = 0
+	// scores[x] is the least cost of the levels so far where the last one leaves context x. What is out of reach stays near
+	// unreachable, whatever is added to it.
+	scores := [3]int{unreachable, unreachable, unreachable}
+	scores[ctx] = 0
+	var steps [16]trellisStep
 	bestEnd, bestCtx := 0, 0
 	bestScore := lam * int(costs[first][ctx].End)
-	for n := first; n <= last; n++ {
-		stepSize := int(q.Steps[min(n, 1)])
-		v := int(c[token.ZigZag[n]])
-		a := max(v, -v)
-		x := int(nearest[n])
-		candidates := [3]int{x, x - 1, 0}
-		count := min(x, 2) + 1
-		next := [3]int{infinite, infinite, infinite}
-		st := &steps[n]
-		for from, s := range score {
-			if s >= infinite {
-				continue
-			}
-			pos := &costs[n][from]
-			saved := 0 // a token behind a zero does not say that the block goes on
-			if n > first && from == 0 {
-				saved = int(pos.Goes)
-			}
-			for _, l := range candidates[:count] {
-				e := a - l*stepSize
-				t := s + (e*e-a*a)<<shift + lam*(pos.Of(l)-saved)
-				to := min(l, 2)
-				if t < next[to] {
-					next[to] = t
-					st.level[to], st.from[to] = int16(l), uint8(from)
-				}
+	for n := first; n < int(last); n++ {
+		k := token.ZigZag[n]
+		pos, st := &costs[n], &steps[n]
+		if n > first {
+			scores[0] -= lam * int(pos[0].Goes) // a token behind a zero does not say that the block goes on
+		}
+		x := int(nearest[k])
+		x = max(x, -x)
+		zero, zeroFrom := cheapest(&scores, pos, lam, 0)
+		st.from[0] = zeroFrom
+		if x == 0 {
+			scores = [3]int{zero, unreachable, unreachable}
+			continue
+		}
+		// The nearest level and the one below it change the squared error of a zero by this.
+		a, size := int(c[k]), int(q.Steps[min(n, 1)])
+		a = max(a, -a)
+		e := a - x*size
+		change := (e*e - a*a) << shift
+		e += size
+		changeBelow := (e*e - a*a) << shift
+		one, two := unreachable, unreachable
+		score, from := cheapest(&scores, pos, lam, x)
+		score += change
+		if x == 1 {
+			one = score
+			st.level[1], st.from[1] = 1, from
+		} else {
+			below, belowFrom := cheapest(&scores, pos, lam, x-1)
+			below += changeBelow
+			switch {
+			case x == 2:
+				one, two = below, score
+				st.level[1], st.from[1] = 1, belowFrom
+				st.level[2], st.from[2] = 2, from
+			case below < score || below == score && belowFrom < from:
+				two = below
+				st.level[2], st.from[2] = int16(x-1), belowFrom
+			default:
+				two = score
+				st.level[2], st.from[2] = int16(x), from
 			}
 		}
-		score = next
-		for x := 1; x < 3; x++ {
-			t := score[x]
-			if t < infinite && n < 15 {
-				t += lam * int(costs[n+1][x].End)
-			}
-			if t < bestScore {
-				bestScore, bestEnd, bestCtx = t, n+1, x
-			}
+		scores = [3]int{zero, one, two}
+		if n < 15 {
+			one += lam * int(costs[n+1][1].End)
+			two += lam * int(costs[n+1][2].End)
+		}
+		if one < bestScore {
+			bestScore, bestEnd, bestCtx = one, n+1, 1
+		}
+		if two < bestScore {
+			bestScore, bestEnd, bestCtx = two, n+1, 2
 		}
 	}
 	x := bestCtx
@@ -196,6 +197,27 @@ func (q *Quantizer) Trellis(c, levels *[16]int16, first, ctx int, costs *[16][3]
 		x = int(steps[n].from[x])
 	}
 	return uint8(bestEnd)
+}
+
+// unreachable is more than any score, by far.
+const unreachable = 1 << 62
+
+// trellisStep is the best way to each context that the level at a position may leave.
+type trellisStep struct {
+	level [3]int16
+	from  [3]uint8 // the context that it is coded in
+}
+
+// cheapest gives the context in which a level costs least, with what was spent to get there.
+func cheapest(scores *[3]int, pos *[3]token.PosCosts, lam, level int) (score int, from uint8) {
+	score = scores[0] + lam*pos[0].Of(level)
+	if t := scores[1] + lam*pos[1].Of(level); t < score {
+		score, from = t, 1
+	}
+	if t := scores[2] + lam*pos[2].Of(level); t < score {
+		score, from = t, 2
+	}
+	return score, from
 }
 
 // SquaredError is what Quantize would return for these levels.
