@@ -33,6 +33,8 @@ func streams() (all []stream) {
 		return all
 	}
 	return append(all,
+		stream{vp8.MaxSize, 9, "pan", 4, 5}, // distances that take all bits of a vector
+		stream{9, vp8.MaxSize, "pan", 4, 5},
 		stream{1280, 720, "pan", 4, 5},
 		stream{1280, 720, "squares", 3, 8},
 		stream{1920, 1080, "texture", 3, 2},
@@ -75,7 +77,7 @@ func TestCrossCheck(t *testing.T) {
 
 // coverage counts what the streams are made of, since a stream that has nothing special tests less than it seems to.
 type coverage struct {
-	streams, finished                                                         int
+	streams                                                                   int
 	keys, golden, altRef, split, intra, skipped, segmented, unfiltered, sharp int
 	partitions                                                                [9]int
 }

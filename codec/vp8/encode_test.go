@@ -225,8 +225,10 @@ func randomOptions(rng *rand.Rand, most int) vp8.Options {
 func encodeRandomly(t rapid.TB, s *vp8.State, src *image.YCbCr, rng *rand.Rand, most int) ([]byte, *vp8.State) {
 	t.Helper()
 	o := randomOptions(rng, most)
-	if _, _, _, err := vp8.Encode(s, src, o); errors.Is(err, vp8.ErrBudget) {
-		o.FrameBytes = 0
+	if o.FrameBytes > 0 {
+		if _, _, _, err := vp8.Encode(s, src, o); errors.Is(err, vp8.ErrBudget) {
+			o.FrameBytes = 0
+		}
 	}
 	frame, next, _ := encode(t, s, src, o)
 	return frame, next

@@ -68,6 +68,9 @@ func TestInspectCounts(t *testing.T) {
 		{"coded", func(f *header.Frame) { f.UseSkip, f.ProbSkip = true, 255 }, func(i FrameInfo) int { return i.Skipped }, 0, 10},
 		{"golden", func(f *header.Frame) { f.ProbIntra, f.ProbLast, f.ProbGolden = 1, 1, 255 }, func(i FrameInfo) int { return i.FromGolden }, 85, macroblocks},
 		{"altref", func(f *header.Frame) { f.ProbIntra, f.ProbLast, f.ProbGolden = 1, 1, 1 }, func(i FrameInfo) int { return i.FromAltRef }, 85, macroblocks},
+		{"from GOLDEN", func(f *header.Frame) { f.ProbIntra, f.ProbLast, f.ProbGolden = 1, 1, 255 }, func(i FrameInfo) int { return i.FromGolden }, 80, macroblocks},
+		{"from ALTREF", func(f *header.Frame) { f.ProbIntra, f.ProbLast, f.ProbGolden = 1, 1, 1 }, func(i FrameInfo) int { return i.FromAltRef }, 80, macroblocks},
+		{"from neither", func(f *header.Frame) { f.ProbIntra, f.ProbLast = 1, 255 }, func(i FrameInfo) int { return i.FromGolden + i.FromAltRef }, 0, 10},
 		{"split", func(f *header.Frame) { f.ProbIntra = 1 }, func(i FrameInfo) int { return i.Split }, 5, macroblocks},
 	} {
 		info, err := Inspect(s, m.frame(false, test.adjust))

@@ -101,9 +101,9 @@ func (s *State) Picture() *image.YCbCr {
 // Release gives back the State's share of picture memory, for the next Decode or Encode in the same line of descent. The
 // State may then not be used again, nor its Picture; other States are not touched. A State that is never released is left to
 // the garbage collector. Releasing while another goroutine decodes or encodes from the State is safe: that call finishes
-// first. A second Release does nothing.
+// first. A second Release does nothing, nor does one of the zero State.
 func (s *State) Release() {
-	if s.released.CompareAndSwap(false, true) {
+	if s.width != 0 && s.released.CompareAndSwap(false, true) {
 		s.unuse()
 	}
 }

@@ -13,6 +13,9 @@ func (k *kernels) distortion() {
 		k.sad(w)
 	}
 	k.sad4x4()
+	for _, w := range []int{16, 8} {
+		k.sads(w)
+	}
 	k.sse(16)
 	k.sse(8)
 	k.ssePlane()
@@ -24,6 +27,7 @@ func (k *kernels) distortion() {
 	for _, w := range []int{16, 8} {
 		k.moments(w)
 	}
+	k.jointMoments()
 }
 
 // twoBlocks is what most kernels of this family take.
@@ -84,6 +88,45 @@ func (k *kernels) gather4x4(r rows) reg.VecVirtual {
 	k.PUNPCKLLQ(x[3], x[2])
 	k.PUNPCKLQDQ(x[2], x[0])
 	return x[0]
+}
+
+// sads measures one block against four: it is read only once.
+func (k *kernels) sads(w int) {
+	name := fmt.Sprintf("sads%d", w)
+	k.function(name, "func(a *byte, aStride int, b0 *byte, b1 *byte, b2 *byte, b3 *byte, bStride int, h int, out *[4]int)",
+		fmt.Sprintf("%s gives the sadGo of blocks %d pixels wide and h pixels high, a multiple of 4: of a and each b.", name, w))
+	a, h := k.rows("a", "aStride"), k.param("h")
+	var b [4]rows
+	b[0] = k.rows("b0", "bStride")
+	for i := 1; i < 4; i++ {
+		b[i] = b[0]
+		b[i].at = k.param(fmt.Sprint("b", i))
+	}
+	var sums [4]reg.VecVirtual
+	for i := range sums {
+		sums[i] = k.zero()
+	}
+	k.Label("rows")
+	for y := 0; y < 4; y += 16 / w {
+		p := k.pixels(w, a, y)
+		for i := range b {
+			q := k.pixels(w, b[i], y)
+			k.PSADBW(p, q)
+			k.PADDQ(q, sums[i])
+		}
+	}
+	k.step(a, 4)
+	for i := range b {
+		k.step(b[i], 4)
+	}
+	k.SUBQ(Imm(4), h)
+	k.JNE(LabelRef("rows"))
+	out := k.param("out")
+	for i := range sums {
+		k.PADDQ(k.highHalf(sums[i]), sums[i])
+		k.store(8, sums[i], Mem{Base: out, Disp: 8 * i})
+	}
+	k.RET()
 }
 
 // sse sums the squared differences of blocks 8 or 16 pixels wide. The sums of 32 bits have room for 16512 rows, more than a
@@ -332,5 +375,56 @@ func (k *kernels) moments(w int) {
 	k.widen(squares, zero)
 	k.setSum(squares, "squares")
 	k.setSum(sum, "sum")
+	k.RET()
+}
+
+// jointMoments sums the pixels of two blocks of 8x8, their squares and their products.
+func (k *kernels) jointMoments() {
+	k.function("jointMoments8x8", "func("+twoBlocks+", out *[5]int)",
+		"jointMoments8x8 is jointMomentsGo of blocks of 8x8 pixels.")
+	a, b := k.rows("a", "aStride"), k.rows("b", "bStride")
+	zero := k.zero()
+	// The sums of 32 bits have room: 4*4*255^2*2 at most.
+	var sums [5]reg.VecVirtual
+	for i := range sums {
+		sums[i] = k.zero()
+	}
+	h := k.GP64()
+	k.MOVQ(U64(8), h)
+	k.Label("rows")
+	for y := 0; y < 4; y += 2 {
+		pa, pb := k.pixels(8, a, y), k.pixels(8, b, y)
+		for i, p := range []reg.VecVirtual{pa, pb} {
+			s := k.copy(p)
+			k.PSADBW(zero, s)
+			k.PADDQ(s, sums[i])
+		}
+		highA, highB := k.copy(pa), k.copy(pb)
+		k.PUNPCKLBW(zero, pa)
+		k.PUNPCKLBW(zero, pb)
+		k.PUNPCKHBW(zero, highA)
+		k.PUNPCKHBW(zero, highB)
+		for _, p := range [][2]reg.VecVirtual{{pa, pb}, {highA, highB}} {
+			product := k.copy(p[0])
+			k.PMADDWL(p[1], product)
+			k.PMADDWL(p[0], p[0])
+			k.PMADDWL(p[1], p[1])
+			k.PADDL(p[0], sums[2])
+			k.PADDL(p[1], sums[3])
+			k.PADDL(product, sums[4])
+		}
+	}
+	k.step(a, 4)
+	k.step(b, 4)
+	k.SUBQ(Imm(4), h)
+	k.JNE(LabelRef("rows"))
+	out := k.param("out")
+	for i, s := range sums {
+		if i >= 2 {
+			k.widen(s, zero)
+		}
+		k.PADDQ(k.highHalf(s), s)
+		k.store(8, s, Mem{Base: out, Disp: 8 * i})
+	}
 	k.RET()
 }

@@ -27,6 +27,15 @@ func (k *kernels) param(name string) reg.GPVirtual {
 	return r
 }
 
+// wordParam loads a parameter into all words of a register.
+func (k *kernels) wordParam(name string) reg.VecVirtual {
+	x := k.XMM()
+	k.MOVQ(k.param(name), x)
+	k.PSHUFLW(Imm(0), x, x)
+	k.PSHUFD(Imm(0), x, x)
+	return x
+}
+
 // rows addresses rows of pixels: 0 to 3 times a stride behind a pointer.
 type rows struct{ at, stride, stride3 reg.GPVirtual }
 
@@ -107,9 +116,7 @@ func (k *kernels) store(n int, x reg.Register, m Mem) {
 
 // setSum makes a result the sum of the halves of a register.
 func (k *kernels) setSum(sum reg.VecVirtual, result string) {
-	high := k.XMM()
-	k.PSHUFD(Imm(0xee), sum, high)
-	k.PADDQ(high, sum)
+	k.PADDQ(k.highHalf(sum), sum)
 	r := k.GP64()
 	k.MOVQ(sum, r)
 	k.Store(r, k.Return(result))

@@ -44,11 +44,7 @@ func (k *kernels) quantize() {
 	k.Label("all")
 
 	k.Comment("What is added to magnitudes: step * rounding >> 7.")
-	rounding := k.param("rounding")
-	bias := k.XMM()
-	k.MOVQ(rounding, bias)
-	k.PSHUFLW(Imm(0), bias, bias)
-	k.PSHUFD(Imm(0), bias, bias)
+	bias := k.wordParam("rounding")
 	steps := k.load(16, Mem{Base: q, Disp: laneSteps})
 	k.PMULLW(steps, bias)
 	k.PSRLW(Imm(7), bias)

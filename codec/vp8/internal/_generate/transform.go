@@ -17,7 +17,9 @@ const (
 func (k *kernels) transform() {
 	k.forwardDCTs()
 	k.forwardDCT()
-	k.addInverseDCT()
+	k.forwardWHT()
+	k.addInverseDCT(false)
+	k.addInverseDCT(true)
 	k.addDC()
 }
 
@@ -161,13 +163,67 @@ func (k *kernels) transposePair(r *[4]reg.VecVirtual) {
 	*r = [4]reg.VecVirtual{first, a, third, aHigh}
 }
 
+// forwardWHT works on vectors of four words, in the low halves of registers. Sums are modulo 2^16, as in forwardWHTGo.
+func (k *kernels) forwardWHT() {
+	k.function("forwardWHT", "func(dc *int16, out *[16]int16)", "forwardWHT is forwardWHTGo.")
+	dc, out := k.param("dc"), k.param("out")
+	var r [4]reg.VecVirtual
+	for x := range r {
+		r[x] = k.XMM()
+		v := k.GP32()
+		k.MOVWLZX(Mem{Base: dc, Disp: 32 * x}, v)
+		k.MOVD(v, r[x])
+		for y := 1; y < 4; y++ {
+			k.PINSRW(Imm(uint64(y)), Mem{Base: dc, Disp: 32 * (4*y + x)}, r[x])
+		}
+	}
+	for pass := range 2 {
+		k.butterfly(&r[0], &r[3])
+		k.butterfly(&r[1], &r[2])
+		k.butterfly(&r[0], &r[1])
+		k.butterfly(&r[3], &r[2])
+		r[1], r[2], r[3] = r[3], r[1], r[2]
+		if pass == 0 {
+			k.PUNPCKLWL(r[1], r[0])
+			k.PUNPCKLWL(r[3], r[2])
+			high := k.copy(r[0])
+			k.PUNPCKLLQ(r[2], r[0])
+			k.PUNPCKHLQ(r[2], high)
+			r = [4]reg.VecVirtual{r[0], k.highHalf(r[0]), high, k.highHalf(high)}
+		}
+	}
+	minusOne := k.ones()
+	for i := 0; i < 4; i += 2 {
+		// Half, rounded away from zero: negative values are one less before the shift rounds down.
+		x := k.lowHalves(r[i], r[i+1])
+		sign := k.copy(x)
+		k.PSRAW(Imm(15), sign)
+		k.PSUBW(minusOne, x)
+		k.PADDW(sign, x)
+		k.PSRAW(Imm(1), x)
+		k.store(16, x, Mem{Base: out, Disp: 8 * i})
+	}
+	k.RET()
+}
+
 // addInverseDCT works on vectors of four words, in the low halves of registers. Sums are modulo 2^16, as in inverseDCTGo.
-func (k *kernels) addInverseDCT() {
-	k.function("addInverseDCT", "func(in *[16]int16, dst *byte, stride int)", "addInverseDCT is addInverseDCTGo.")
+func (k *kernels) addInverseDCT(dequantize bool) {
+	if dequantize {
+		k.function("addDequantized", "func(in *[16]int16, dc int, ac int, dst *byte, stride int)",
+			"addDequantized is addDequantizedGo with steps of 16 bits.")
+	} else {
+		k.function("addInverseDCT", "func(in *[16]int16, dst *byte, stride int)", "addInverseDCT is addInverseDCTGo.")
+	}
 	in, dst := k.param("in"), k.rows("dst", "stride")
 	const sinLess1 = sin - 1<<16 // what is left of the sine as a signed word: x*sin>>16 = x*sinLess1>>16 + x
 	factorC, factorS := k.words(cosLess1), k.words(sinLess1)
 	a, b := k.load(16, Mem{Base: in}), k.load(16, Mem{Base: in, Disp: 16})
+	if dequantize {
+		steps := k.wordParam("ac")
+		k.PMULLW(steps, b)
+		k.PINSRW(Imm(0), k.param("dc").As32(), steps)
+		k.PMULLW(steps, a)
+	}
 	for range 2 {
 		r := [4]reg.VecVirtual{a, k.highHalf(a), b, k.highHalf(b)}
 		k.butterfly(&r[0], &r[2])
@@ -216,11 +272,7 @@ func (k *kernels) addToRows(x, zero reg.VecVirtual, dst rows, y int) {
 // addDC adds a value to all pixels of a block.
 func (k *kernels) addDC() {
 	k.function("addDC", "func(d int, dst *byte, stride int)", "addDC adds d, within 16 bits, to 4x4 pixels and clips them.")
-	d, dst := k.param("d"), k.rows("dst", "stride")
-	zero, x := k.zero(), k.XMM()
-	k.MOVQ(d, x)
-	k.PSHUFLW(Imm(0), x, x)
-	k.PSHUFD(Imm(0), x, x)
+	x, dst, zero := k.wordParam("d"), k.rows("dst", "stride"), k.zero()
 	for y := 0; y < 4; y += 2 {
 		k.addToRows(x, zero, dst, y)
 	}

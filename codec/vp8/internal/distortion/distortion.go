@@ -29,6 +29,17 @@ func sadGo(a []byte, aStride int, b []byte, bStride, w, h, limit int) int {
 	return sum
 }
 
+// SADs gives the SADs of a block and four blocks of b that start at the indices in at.
+func SADs(out *[4]int, a []byte, aStride int, b []byte, at *[4]int, bStride, w, h int) {
+	sads(out, a, aStride, b, at, bStride, w, h)
+}
+
+func sadsGo(out *[4]int, a []byte, aStride int, b []byte, at *[4]int, bStride, w, h int) {
+	for i, start := range at {
+		out[i] = SAD(a, aStride, b[start:], bStride, w, h, w*h*255)
+	}
+}
+
 // SSE is the sum of squared differences of two blocks.
 func SSE(a []byte, aStride int, b []byte, bStride, w, h int) int {
 	return sse(a, aStride, b, bStride, w, h)
@@ -115,4 +126,25 @@ func momentsGo(a []byte, stride, w, h int) (sum, squares int) {
 		}
 	}
 	return sum, squares
+}
+
+// JointMoments gives the sums of two blocks' pixels, of their squares, and of the products of pixels in the same place.
+func JointMoments(a []byte, aStride int, b []byte, bStride, w, h int) (sumA, sumB, squaresA, squaresB, products int) {
+	m := jointMoments(a, aStride, b, bStride, w, h)
+	return m[0], m[1], m[2], m[3], m[4]
+}
+
+func jointMomentsGo(a []byte, aStride int, b []byte, bStride, w, h int) (m [5]int) {
+	for y := range h {
+		ra, rb := a[y*aStride:][:w], b[y*bStride:][:w]
+		for x, p := range ra {
+			va, vb := int(p), int(rb[x])
+			m[0] += va
+			m[1] += vb
+			m[2] += va * va
+			m[3] += vb * vb
+			m[4] += va * vb
+		}
+	}
+	return m
 }

@@ -40,6 +40,30 @@ func BenchmarkSAD(b *testing.B) {
 		func(p, q []byte, w, h int) int { return sadGo(p, 64, q, 64, w, h, 1<<40) })
 }
 
+func BenchmarkSADs(b *testing.B) {
+	var out [4]int
+	at := [4]int{0, 1, 64, 65}
+	src, ref := make([]byte, 16*64), make([]byte, 18*64)
+	b.Run("kernel", func(b *testing.B) {
+		for b.Loop() {
+			SADs(&out, src, 64, ref, &at, 64, 16, 16)
+		}
+	})
+	b.Run("plain", func(b *testing.B) {
+		for b.Loop() {
+			for i := range at {
+				out[i] = sadGo(src, 64, ref[at[i]:], 64, 16, 16, 1<<40)
+			}
+		}
+	})
+}
+
+func BenchmarkJointMoments(b *testing.B) {
+	both(b,
+		func(p, q []byte, w, h int) int { return jointMoments(p, 64, q, 64, w, h)[4] },
+		func(p, q []byte, w, h int) int { return jointMomentsGo(p, 64, q, 64, w, h)[4] })
+}
+
 func BenchmarkSSE(b *testing.B) {
 	both(b,
 		func(p, q []byte, w, h int) int { return SSE(p, 64, q, 64, w, h) },

@@ -39,6 +39,40 @@ func TestSADKernels(t *testing.T) {
 	}
 }
 
+func TestSADsKernels(t *testing.T) {
+	rng, ma, mb := pair(t, 6)
+	for range trials {
+		size := sizes[rng.IntN(len(sizes))]
+		w, h := size[0], size[1]
+		a, area := ma.Block(w, h, maxGap), mb.Block(w+8, h+8, maxGap)
+		var at, got, want [4]int
+		for i := range at {
+			at[i] = rng.IntN(9)*area.Stride + rng.IntN(9)
+			want[i] = sadGo(a.Pix, a.Stride, area.Pix[at[i]:], area.Stride, w, h, 1<<40)
+		}
+		SADs(&got, a.Pix, a.Stride, area.Pix, &at, area.Stride, w, h)
+		if got != want {
+			t.Fatalf("%dx%d: %d, want %d", w, h, got, want)
+		}
+	}
+}
+
+func TestJointMomentKernel(t *testing.T) {
+	rng, ma, mb := pair(t, 7)
+	for range trials {
+		size := sizes[rng.IntN(len(sizes))]
+		if rng.IntN(2) == 0 {
+			size = [2]int{8, 8}
+		}
+		w, h := size[0], size[1]
+		a, b := ma.Block(w, h, maxGap), mb.Block(w, h, maxGap)
+		got := jointMoments(a.Pix, a.Stride, b.Pix, b.Stride, w, h)
+		if want := jointMomentsGo(a.Pix, a.Stride, b.Pix, b.Stride, w, h); got != want {
+			t.Fatalf("%dx%d: %d, want %d", w, h, got, want)
+		}
+	}
+}
+
 func TestSSEKernels(t *testing.T) {
 	rng, ma, mb := pair(t, 2)
 	for range trials {
@@ -130,6 +164,9 @@ func TestShortBlocks(t *testing.T) {
 		short := make([]byte, 16*(h-1)+w-1)
 		for name, measure := range map[string]func(b []byte, stride int){
 			"SAD":      func(b []byte, stride int) { SAD(whole, 16, b, stride, w, h, 1<<40) },
+			"SADs":     func(b []byte, stride int) { SADs(new([4]int), whole, 16, b, new([4]int), stride, w, h) },
+			"SADs, a":  func(b []byte, stride int) { SADs(new([4]int), b, stride, whole, new([4]int), 16, w, h) },
+			"moments":  func(b []byte, stride int) { JointMoments(whole, 16, b, stride, w, h) },
 			"SSE":      func(b []byte, stride int) { SSE(b, stride, whole, 16, w, h) },
 			"SATD":     func(b []byte, stride int) { SATD(whole, 16, b, stride, w, h) },
 			"Variance": func(b []byte, stride int) { Variance(b, stride, w, h) },

@@ -38,6 +38,21 @@ func sad(a []byte, aStride int, b []byte, bStride, w, h, limit int) int {
 	return sum
 }
 
+func sads(out *[4]int, a []byte, aStride int, b []byte, at *[4]int, bStride, w, h int) {
+	if h <= 0 || h&3 != 0 || w != 16 && w != 8 {
+		sadsGo(out, a, aStride, b, at, bStride, w, h)
+		return
+	}
+	pa := check(a, aStride, w, h)
+	b0, b1 := check(b[at[0]:], bStride, w, h), check(b[at[1]:], bStride, w, h)
+	b2, b3 := check(b[at[2]:], bStride, w, h), check(b[at[3]:], bStride, w, h)
+	if w == 16 {
+		sads16(pa, aStride, b0, b1, b2, b3, bStride, h, out)
+	} else {
+		sads8(pa, aStride, b0, b1, b2, b3, bStride, h, out)
+	}
+}
+
 func sse(a []byte, aStride int, b []byte, bStride, w, h int) int {
 	switch {
 	case h <= 0:
@@ -92,4 +107,12 @@ func moments(a []byte, stride, w, h int) (sum, squares int) {
 		return moments8(check(a, stride, w, h), stride, h)
 	}
 	return momentsGo(a, stride, w, h)
+}
+
+func jointMoments(a []byte, aStride int, b []byte, bStride, w, h int) (m [5]int) {
+	if w != 8 || h != 8 {
+		return jointMomentsGo(a, aStride, b, bStride, w, h)
+	}
+	jointMoments8x8(check(a, aStride, w, h), aStride, check(b, bStride, w, h), bStride, &m)
+	return m
 }

@@ -19,6 +19,16 @@ func sad8(a *byte, aStride int, b *byte, bStride int, h int) (sum int)
 //go:noescape
 func sad4x4(a *byte, aStride int, b *byte, bStride int) (sum int)
 
+// sads16 gives the sadGo of blocks 16 pixels wide and h pixels high, a multiple of 4: of a and each b.
+//
+//go:noescape
+func sads16(a *byte, aStride int, b0 *byte, b1 *byte, b2 *byte, b3 *byte, bStride int, h int, out *[4]int)
+
+// sads8 gives the sadGo of blocks 8 pixels wide and h pixels high, a multiple of 4: of a and each b.
+//
+//go:noescape
+func sads8(a *byte, aStride int, b0 *byte, b1 *byte, b2 *byte, b3 *byte, bStride int, h int, out *[4]int)
+
 // sse16 is sseGo of blocks 16 pixels wide and h pixels high, a multiple of 4 below 16384.
 //
 //go:noescape
@@ -63,3 +73,8 @@ func moments16(a *byte, stride int, h int) (sum int, squares int)
 //
 //go:noescape
 func moments8(a *byte, stride int, h int) (sum int, squares int)
+
+// jointMoments8x8 is jointMomentsGo of blocks of 8x8 pixels.
+//
+//go:noescape
+func jointMoments8x8(a *byte, aStride int, b *byte, bStride int, out *[5]int)

@@ -108,6 +108,176 @@ TEXT ·sad4x4(SB), NOSPLIT, $0-40
 	MOVQ       AX, sum+32(FP)
 	RET
 
+// func sads16(a *byte, aStride int, b0 *byte, b1 *byte, b2 *byte, b3 *byte, bStride int, h int, out *[4]int)
+// Requires: SSE2
+TEXT ·sads16(SB), NOSPLIT, $0-72
+	MOVQ a+0(FP), AX
+	MOVQ aStride+8(FP), CX
+	LEAQ (CX)(CX*2), DX
+	MOVQ h+56(FP), BX
+	MOVQ b0+16(FP), SI
+	MOVQ bStride+48(FP), DI
+	LEAQ (DI)(DI*2), R8
+	MOVQ b1+24(FP), R9
+	MOVQ b2+32(FP), R10
+	MOVQ b3+40(FP), R11
+	PXOR X0, X0
+	PXOR X1, X1
+	PXOR X2, X2
+	PXOR X3, X3
+
+rows:
+	MOVOU  (AX), X4
+	MOVOU  (SI), X5
+	PSADBW X4, X5
+	PADDQ  X5, X0
+	MOVOU  (R9), X5
+	PSADBW X4, X5
+	PADDQ  X5, X1
+	MOVOU  (R10), X5
+	PSADBW X4, X5
+	PADDQ  X5, X2
+	MOVOU  (R11), X5
+	PSADBW X4, X5
+	PADDQ  X5, X3
+	MOVOU  (AX)(CX*1), X4
+	MOVOU  (SI)(DI*1), X5
+	PSADBW X4, X5
+	PADDQ  X5, X0
+	MOVOU  (R9)(DI*1), X5
+	PSADBW X4, X5
+	PADDQ  X5, X1
+	MOVOU  (R10)(DI*1), X5
+	PSADBW X4, X5
+	PADDQ  X5, X2
+	MOVOU  (R11)(DI*1), X5
+	PSADBW X4, X5
+	PADDQ  X5, X3
+	MOVOU  (AX)(CX*2), X4
+	MOVOU  (SI)(DI*2), X5
+	PSADBW X4, X5
+	PADDQ  X5, X0
+	MOVOU  (R9)(DI*2), X5
+	PSADBW X4, X5
+	PADDQ  X5, X1
+	MOVOU  (R10)(DI*2), X5
+	PSADBW X4, X5
+	PADDQ  X5, X2
+	MOVOU  (R11)(DI*2), X5
+	PSADBW X4, X5
+	PADDQ  X5, X3
+	MOVOU  (AX)(DX*1), X4
+	MOVOU  (SI)(R8*1), X5
+	PSADBW X4, X5
+	PADDQ  X5, X0
+	MOVOU  (R9)(R8*1), X5
+	PSADBW X4, X5
+	PADDQ  X5, X1
+	MOVOU  (R10)(R8*1), X5
+	PSADBW X4, X5
+	PADDQ  X5, X2
+	MOVOU  (R11)(R8*1), X5
+	PSADBW X4, X5
+	PADDQ  X5, X3
+	LEAQ   (AX)(CX*4), AX
+	LEAQ   (SI)(DI*4), SI
+	LEAQ   (R9)(DI*4), R9
+	LEAQ   (R10)(DI*4), R10
+	LEAQ   (R11)(DI*4), R11
+	SUBQ   $0x04, BX
+	JNE    rows
+	MOVQ   out+64(FP), AX
+	PSHUFD $0xee, X0, X4
+	PADDQ  X4, X0
+	MOVQ   X0, (AX)
+	PSHUFD $0xee, X1, X0
+	PADDQ  X0, X1
+	MOVQ   X1, 8(AX)
+	PSHUFD $0xee, X2, X0
+	PADDQ  X0, X2
+	MOVQ   X2, 16(AX)
+	PSHUFD $0xee, X3, X0
+	PADDQ  X0, X3
+	MOVQ   X3, 24(AX)
+	RET
+
+// func sads8(a *byte, aStride int, b0 *byte, b1 *byte, b2 *byte, b3 *byte, bStride int, h int, out *[4]int)
+// Requires: SSE, SSE2
+TEXT ·sads8(SB), NOSPLIT, $0-72
+	MOVQ a+0(FP), AX
+	MOVQ aStride+8(FP), CX
+	LEAQ (CX)(CX*2), DX
+	MOVQ h+56(FP), BX
+	MOVQ b0+16(FP), SI
+	MOVQ bStride+48(FP), DI
+	LEAQ (DI)(DI*2), R8
+	MOVQ b1+24(FP), R9
+	MOVQ b2+32(FP), R10
+	MOVQ b3+40(FP), R11
+	PXOR X0, X0
+	PXOR X1, X1
+	PXOR X2, X2
+	PXOR X3, X3
+
+rows:
+	MOVQ   (AX), X4
+	MOVHPS (AX)(CX*1), X4
+	MOVQ   (SI), X5
+	MOVHPS (SI)(DI*1), X5
+	PSADBW X4, X5
+	PADDQ  X5, X0
+	MOVQ   (R9), X5
+	MOVHPS (R9)(DI*1), X5
+	PSADBW X4, X5
+	PADDQ  X5, X1
+	MOVQ   (R10), X5
+	MOVHPS (R10)(DI*1), X5
+	PSADBW X4, X5
+	PADDQ  X5, X2
+	MOVQ   (R11), X5
+	MOVHPS (R11)(DI*1), X5
+	PSADBW X4, X5
+	PADDQ  X5, X3
+	MOVQ   (AX)(CX*2), X4
+	MOVHPS (AX)(DX*1), X4
+	MOVQ   (SI)(DI*2), X5
+	MOVHPS (SI)(R8*1), X5
+	PSADBW X4, X5
+	PADDQ  X5, X0
+	MOVQ   (R9)(DI*2), X5
+	MOVHPS (R9)(R8*1), X5
+	PSADBW X4, X5
+	PADDQ  X5, X1
+	MOVQ   (R10)(DI*2), X5
+	MOVHPS (R10)(R8*1), X5
+	PSADBW X4, X5
+	PADDQ  X5, X2
+	MOVQ   (R11)(DI*2), X5
+	MOVHPS (R11)(R8*1), X5
+	PSADBW X4, X5
+	PADDQ  X5, X3
+	LEAQ   (AX)(CX*4), AX
+	LEAQ   (SI)(DI*4), SI
+	LEAQ   (R9)(DI*4), R9
+	LEAQ   (R10)(DI*4), R10
+	LEAQ   (R11)(DI*4), R11
+	SUBQ   $0x04, BX
+	JNE    rows
+	MOVQ   out+64(FP), AX
+	PSHUFD $0xee, X0, X4
+	PADDQ  X4, X0
+	MOVQ   X0, (AX)
+	PSHUFD $0xee, X1, X0
+	PADDQ  X0, X1
+	MOVQ   X1, 8(AX)
+	PSHUFD $0xee, X2, X0
+	PADDQ  X0, X2
+	MOVQ   X2, 16(AX)
+	PSHUFD $0xee, X3, X0
+	PADDQ  X0, X3
+	MOVQ   X3, 24(AX)
+	RET
+
 // func sse16(a *byte, aStride int, b *byte, bStride int, h int) (sum int)
 // Requires: SSE2
 TEXT ·sse16(SB), NOSPLIT, $0-48
@@ -1089,4 +1259,116 @@ rows:
 	PADDQ     X0, X1
 	MOVQ      X1, AX
 	MOVQ      AX, sum+24(FP)
+	RET
+
+// func jointMoments8x8(a *byte, aStride int, b *byte, bStride int, out *[5]int)
+// Requires: SSE, SSE2
+TEXT ·jointMoments8x8(SB), NOSPLIT, $0-40
+	MOVQ a+0(FP), AX
+	MOVQ aStride+8(FP), CX
+	LEAQ (CX)(CX*2), DX
+	MOVQ b+16(FP), BX
+	MOVQ bStride+24(FP), SI
+	LEAQ (SI)(SI*2), DI
+	PXOR X0, X0
+	PXOR X1, X1
+	PXOR X2, X2
+	PXOR X3, X3
+	PXOR X4, X4
+	PXOR X5, X5
+	MOVQ $0x0000000000000008, R8
+
+rows:
+	MOVQ      (AX), X6
+	MOVHPS    (AX)(CX*1), X6
+	MOVQ      (BX), X7
+	MOVHPS    (BX)(SI*1), X7
+	MOVO      X6, X8
+	PSADBW    X0, X8
+	PADDQ     X8, X1
+	MOVO      X7, X8
+	PSADBW    X0, X8
+	PADDQ     X8, X2
+	MOVO      X6, X8
+	MOVO      X7, X9
+	PUNPCKLBW X0, X6
+	PUNPCKLBW X0, X7
+	PUNPCKHBW X0, X8
+	PUNPCKHBW X0, X9
+	MOVO      X6, X10
+	PMADDWL   X7, X10
+	PMADDWL   X6, X6
+	PMADDWL   X7, X7
+	PADDL     X6, X3
+	PADDL     X7, X4
+	PADDL     X10, X5
+	MOVO      X8, X6
+	PMADDWL   X9, X6
+	PMADDWL   X8, X8
+	PMADDWL   X9, X9
+	PADDL     X8, X3
+	PADDL     X9, X4
+	PADDL     X6, X5
+	MOVQ      (AX)(CX*2), X6
+	MOVHPS    (AX)(DX*1), X6
+	MOVQ      (BX)(SI*2), X7
+	MOVHPS    (BX)(DI*1), X7
+	MOVO      X6, X8
+	PSADBW    X0, X8
+	PADDQ     X8, X1
+	MOVO      X7, X8
+	PSADBW    X0, X8
+	PADDQ     X8, X2
+	MOVO      X6, X8
+	MOVO      X7, X9
+	PUNPCKLBW X0, X6
+	PUNPCKLBW X0, X7
+	PUNPCKHBW X0, X8
+	PUNPCKHBW X0, X9
+	MOVO      X6, X10
+	PMADDWL   X7, X10
+	PMADDWL   X6, X6
+	PMADDWL   X7, X7
+	PADDL     X6, X3
+	PADDL     X7, X4
+	PADDL     X10, X5
+	MOVO      X8, X6
+	PMADDWL   X9, X6
+	PMADDWL   X8, X8
+	PMADDWL   X9, X9
+	PADDL     X8, X3
+	PADDL     X9, X4
+	PADDL     X6, X5
+	LEAQ      (AX)(CX*4), AX
+	LEAQ      (BX)(SI*4), BX
+	SUBQ      $0x04, R8
+	JNE       rows
+	MOVQ      out+32(FP), AX
+	PSHUFD    $0xee, X1, X6
+	PADDQ     X6, X1
+	MOVQ      X1, (AX)
+	PSHUFD    $0xee, X2, X1
+	PADDQ     X1, X2
+	MOVQ      X2, 8(AX)
+	MOVO      X3, X1
+	PUNPCKLLQ X0, X3
+	PUNPCKHLQ X0, X1
+	PADDQ     X1, X3
+	PSHUFD    $0xee, X3, X1
+	PADDQ     X1, X3
+	MOVQ      X3, 16(AX)
+	MOVO      X4, X1
+	PUNPCKLLQ X0, X4
+	PUNPCKHLQ X0, X1
+	PADDQ     X1, X4
+	PSHUFD    $0xee, X4, X1
+	PADDQ     X1, X4
+	MOVQ      X4, 24(AX)
+	MOVO      X5, X1
+	PUNPCKLLQ X0, X5
+	PUNPCKHLQ X0, X1
+	PADDQ     X1, X5
+	PSHUFD    $0xee, X5, X0
+	PADDQ     X0, X5
+	MOVQ      X5, 32(AX)
 	RET

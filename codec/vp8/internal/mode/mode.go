@@ -145,7 +145,7 @@ func FindNear(a *Around, ref uint8, signBias *[header.NumRefs]bool) Near {
 		if signBias[nb.Ref] != signBias[ref] {
 			mv = mv.Neg()
 		}
-		if n == 0 || mv != mvs[n] {
+		if mv != mvs[n] { // mvs[0] is no motion, so the first one always differs
 			n++
 			mvs[n] = mv
 		}

@@ -57,9 +57,15 @@ func forwardDCTGo(a []byte, aStride int, b []byte, bStride int, out *[16]int16) 
 // of the orthonormal transform: squared errors of theirs are 4 times those of the DC coefficients, 16 times those of pixels.
 func ForwardWHT(dc []int16, out *[16]int16) {
 	_ = dc[240]
-	var t [16]int32
+	whtOne(dc, out)
+}
+
+// forwardWHTGo has sums of 16 bits, which is enough for what ForwardDCT makes.
+func forwardWHTGo(dc []int16, out *[16]int16) {
+	_ = dc[240]
+	var t [16]int16
 	for y := range 4 {
-		i0, i1, i2, i3 := int32(dc[64*y]), int32(dc[64*y+16]), int32(dc[64*y+32]), int32(dc[64*y+48])
+		i0, i1, i2, i3 := dc[64*y], dc[64*y+16], dc[64*y+32], dc[64*y+48]
 		a, b, c, d := i0+i3, i1+i2, i1-i2, i0-i3
 		t[4*y], t[4*y+1], t[4*y+2], t[4*y+3] = a+b, c+d, a-b, d-c
 	}
@@ -70,9 +76,4 @@ func ForwardWHT(dc []int16, out *[16]int16) {
 }
 
 // half halves with rounding away from zero, so that a coefficient and its negative stay each other's negatives.
-func half(v int32) int16 {
-	if v < 0 {
-		return int16(-((1 - v) >> 1))
-	}
-	return int16((v + 1) >> 1)
-}
+func half(v int16) int16 { return (v + 1 + v>>15) >> 1 }

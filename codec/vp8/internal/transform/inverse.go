@@ -32,6 +32,20 @@ func InverseWHT(in *[16]int16, dc []int16) {
 // those of coefficients that no encoder makes are any larger, and decoders differ there.
 func AddInverseDCT(in *[16]int16, dst []byte, stride int) { addInverse(in, dst, stride) }
 
+// AddDequantized is AddInverseDCT of levels multiplied with the steps of the DC coefficient and of the others.
+func AddDequantized(levels *[16]int16, steps [2]int16, dst []byte, stride int) {
+	addLevels(levels, steps, dst, stride)
+}
+
+func addDequantizedGo(levels *[16]int16, steps [2]int16, dst []byte, stride int) {
+	c := *levels
+	c[0] *= steps[0]
+	for i := 1; i < 16; i++ {
+		c[i] *= steps[1]
+	}
+	addInverseDCTGo(&c, dst, stride)
+}
+
 func addInverseDCTGo(in *[16]int16, dst []byte, stride int) {
 	var t [16]int16
 	for i := range 4 {

@@ -55,3 +55,36 @@ func BenchmarkInverseDCT(b *testing.B) {
 		}
 	})
 }
+
+func BenchmarkForwardWHT(b *testing.B) {
+	var coeffs [256]int16
+	var out [16]int16
+	for i := range coeffs {
+		coeffs[i] = int16(i*37%255 - 100)
+	}
+	b.Run("kernel", func(b *testing.B) {
+		for b.Loop() {
+			ForwardWHT(coeffs[:], &out)
+		}
+	})
+	b.Run("plain", func(b *testing.B) {
+		for b.Loop() {
+			forwardWHTGo(coeffs[:], &out)
+		}
+	})
+}
+
+func BenchmarkAddDequantized(b *testing.B) {
+	dst := make([]byte, 64*4)
+	levels := [16]int16{10, -3, 2, 5, 7, 3}
+	b.Run("kernel", func(b *testing.B) {
+		for b.Loop() {
+			AddDequantized(&levels, [2]int16{10, 12}, dst, 64)
+		}
+	})
+	b.Run("plain", func(b *testing.B) {
+		for b.Loop() {
+			addDequantizedGo(&levels, [2]int16{10, 12}, dst, 64)
+		}
+	})
+}

@@ -117,6 +117,55 @@ func TestInverseKernel(t *testing.T) {
 	}
 }
 
+func TestDequantizedKernel(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 5))
+	m := kerneltest.NewMemory(t, rng, maxBytes)
+	for range trials {
+		dst := m.Block(4, 4, maxGap)
+		var levels [16]int16
+		kerneltest.Words(rng, levels[:], []int{10, 100, 1<<15 - 1}[rng.IntN(3)])
+		steps := [2]int16{int16(rng.IntN(500)), int16(rng.IntN(500))}
+		want := bytes.Clone(dst.Pix)
+		addDequantizedGo(&levels, steps, want, dst.Stride)
+		before := levels
+		AddDequantized(&levels, steps, dst.Pix, dst.Stride)
+		if !bytes.Equal(dst.Pix, want) || levels != before {
+			t.Fatalf("%d times %d: differs", levels, steps)
+		}
+	}
+}
+
+func TestForwardWHTKernel(t *testing.T) {
+	rng := rand.New(rand.NewPCG(6, 6))
+	var coeffs [256]int16
+	for range trials {
+		limit := []int{10, 2040, 1<<15 - 1}[rng.IntN(3)]
+		kerneltest.Words(rng, coeffs[:], limit)
+		var got, want [16]int16
+		ForwardWHT(coeffs[:241], &got)
+		forwardWHTGo(coeffs[:241], &want)
+		if got != want {
+			t.Fatalf("%d, want %d", got, want)
+		}
+		if limit > 2040 {
+			continue
+		}
+		// Within the range of ForwardDCT nothing overflows.
+		sum := 0
+		for b := range 16 {
+			sum += int(coeffs[16*b])
+		}
+		if sum < 0 {
+			sum--
+		} else {
+			sum++
+		}
+		if int(got[0]) != sum/2 {
+			t.Fatalf("the first coefficient is %d, want %d", got[0], sum/2)
+		}
+	}
+}
+
 func TestAddDCKernel(t *testing.T) {
 	rng := rand.New(rand.NewPCG(4, 4))
 	m := kerneltest.NewMemory(t, rng, maxBytes)
@@ -139,6 +188,7 @@ func TestShortBlocks(t *testing.T) {
 		short := make([]byte, 3*4+3)
 		for name, f := range map[string]func(){
 			"AddInverseDCT":  func() { AddInverseDCT(one, short, stride) },
+			"AddDequantized": func() { AddDequantized(one, [2]int16{1, 1}, short, stride) },
 			"AddDC":          func() { AddDC(100, short, stride) },
 			"ForwardDCT":     func() { ForwardDCT(short, stride, whole, 4, one) },
 			"ForwardDCT, b":  func() { ForwardDCT(whole, 4, short, stride, one) },

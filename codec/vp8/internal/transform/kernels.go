@@ -25,6 +25,12 @@ func forwardArea(a []byte, aStride int, b []byte, bStride, w, h int, out []int16
 	forwardDCTs(check(a, aStride, w, h), aStride, check(b, bStride, w, h), bStride, w, h, &out[0])
 }
 
+func whtOne(dc []int16, out *[16]int16) { forwardWHT(&dc[0], out) }
+
+func addLevels(levels *[16]int16, steps [2]int16, dst []byte, stride int) {
+	addDequantized(levels, int(steps[0]), int(steps[1]), check(dst, stride, 4, 4), stride)
+}
+
 func addInverse(in *[16]int16, dst []byte, stride int) {
 	addInverseDCT(in, check(dst, stride, 4, 4), stride)
 }

@@ -14,10 +14,20 @@ func forwardDCTs(a *byte, aStride int, b *byte, bStride int, w int, h int, out *
 //go:noescape
 func forwardDCT(a *byte, aStride int, b *byte, bStride int, out *[16]int16)
 
+// forwardWHT is forwardWHTGo.
+//
+//go:noescape
+func forwardWHT(dc *int16, out *[16]int16)
+
 // addInverseDCT is addInverseDCTGo.
 //
 //go:noescape
 func addInverseDCT(in *[16]int16, dst *byte, stride int)
+
+// addDequantized is addDequantizedGo with steps of 16 bits.
+//
+//go:noescape
+func addDequantized(in *[16]int16, dc int, ac int, dst *byte, stride int)
 
 // addDC adds d, within 16 bits, to 4x4 pixels and clips them.
 //

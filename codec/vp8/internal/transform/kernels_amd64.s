@@ -339,6 +339,81 @@ TEXT ·forwardDCT(SB), NOSPLIT, $0-40
 	MOVOU      X1, 16(R8)
 	RET
 
+// func forwardWHT(dc *int16, out *[16]int16)
+// Requires: SSE2
+TEXT ·forwardWHT(SB), NOSPLIT, $0-16
+	MOVQ       dc+0(FP), AX
+	MOVQ       out+8(FP), CX
+	MOVWLZX    (AX), DX
+	MOVD       DX, X0
+	PINSRW     $0x01, 128(AX), X0
+	PINSRW     $0x02, 256(AX), X0
+	PINSRW     $0x03, 384(AX), X0
+	MOVWLZX    32(AX), DX
+	MOVD       DX, X1
+	PINSRW     $0x01, 160(AX), X1
+	PINSRW     $0x02, 288(AX), X1
+	PINSRW     $0x03, 416(AX), X1
+	MOVWLZX    64(AX), DX
+	MOVD       DX, X2
+	PINSRW     $0x01, 192(AX), X2
+	PINSRW     $0x02, 320(AX), X2
+	PINSRW     $0x03, 448(AX), X2
+	MOVWLZX    96(AX), DX
+	MOVD       DX, X3
+	PINSRW     $0x01, 224(AX), X3
+	PINSRW     $0x02, 352(AX), X3
+	PINSRW     $0x03, 480(AX), X3
+	MOVO       X0, X4
+	PADDW      X3, X0
+	PSUBW      X3, X4
+	MOVO       X1, X3
+	PADDW      X2, X1
+	PSUBW      X2, X3
+	MOVO       X0, X2
+	PADDW      X1, X0
+	PSUBW      X1, X2
+	MOVO       X4, X1
+	PADDW      X3, X4
+	PSUBW      X3, X1
+	PUNPCKLWL  X4, X0
+	PUNPCKLWL  X1, X2
+	MOVO       X0, X1
+	PUNPCKLLQ  X2, X0
+	PUNPCKHLQ  X2, X1
+	PSHUFD     $0xee, X0, X2
+	PSHUFD     $0xee, X1, X3
+	MOVO       X0, X4
+	PADDW      X3, X0
+	PSUBW      X3, X4
+	MOVO       X2, X3
+	PADDW      X1, X2
+	PSUBW      X1, X3
+	MOVO       X0, X1
+	PADDW      X2, X0
+	PSUBW      X2, X1
+	MOVO       X4, X2
+	PADDW      X3, X4
+	PSUBW      X3, X2
+	PCMPEQL    X3, X3
+	MOVO       X0, X0
+	PUNPCKLQDQ X4, X0
+	MOVO       X0, X4
+	PSRAW      $0x0f, X4
+	PSUBW      X3, X0
+	PADDW      X4, X0
+	PSRAW      $0x01, X0
+	MOVOU      X0, (CX)
+	MOVO       X1, X0
+	PUNPCKLQDQ X2, X0
+	MOVO       X0, X1
+	PSRAW      $0x0f, X1
+	PSUBW      X3, X0
+	PADDW      X1, X0
+	PSRAW      $0x01, X0
+	MOVOU      X0, 16(CX)
+	RET
+
 // func addInverseDCT(in *[16]int16, dst *byte, stride int)
 // Requires: SSE, SSE2
 TEXT ·addInverseDCT(SB), NOSPLIT, $0-24
@@ -442,33 +517,144 @@ TEXT ·addInverseDCT(SB), NOSPLIT, $0-24
 	MOVSS     X1, (CX)(BX*1)
 	RET
 
+// func addDequantized(in *[16]int16, dc int, ac int, dst *byte, stride int)
+// Requires: SSE, SSE2
+TEXT ·addDequantized(SB), NOSPLIT, $0-40
+	MOVQ      in+0(FP), AX
+	MOVQ      dst+24(FP), CX
+	MOVQ      stride+32(FP), DX
+	LEAQ      (DX)(DX*2), BX
+	MOVL      $0x4e7b4e7b, SI
+	MOVD      SI, X0
+	PSHUFD    $0x00, X0, X0
+	MOVL      $0x8a8c8a8c, SI
+	MOVD      SI, X1
+	PSHUFD    $0x00, X1, X1
+	MOVOU     (AX), X2
+	MOVOU     16(AX), X3
+	MOVQ      ac+16(FP), AX
+	MOVQ      AX, X4
+	PSHUFLW   $0x00, X4, X4
+	PSHUFD    $0x00, X4, X4
+	PMULLW    X4, X3
+	MOVQ      dc+8(FP), AX
+	PINSRW    $0x00, AX, X4
+	PMULLW    X4, X2
+	PSHUFD    $0xee, X2, X4
+	PSHUFD    $0xee, X3, X5
+	MOVO      X2, X6
+	PADDW     X3, X2
+	PSUBW     X3, X6
+	MOVO      X4, X3
+	PMULHW    X1, X3
+	PADDW     X4, X3
+	MOVO      X4, X7
+	PMULHW    X0, X7
+	PADDW     X4, X7
+	MOVO      X5, X4
+	PMULHW    X0, X4
+	PADDW     X5, X4
+	PSUBW     X4, X3
+	MOVO      X5, X4
+	PMULHW    X1, X4
+	PADDW     X5, X4
+	PADDW     X4, X7
+	MOVO      X2, X4
+	PADDW     X7, X2
+	PSUBW     X7, X4
+	MOVO      X6, X5
+	PADDW     X3, X6
+	PSUBW     X3, X5
+	PUNPCKLWL X6, X2
+	PUNPCKLWL X4, X5
+	MOVO      X2, X3
+	PUNPCKLLQ X5, X2
+	PUNPCKHLQ X5, X3
+	PSHUFD    $0xee, X2, X4
+	PSHUFD    $0xee, X3, X5
+	MOVO      X2, X6
+	PADDW     X3, X2
+	PSUBW     X3, X6
+	MOVO      X4, X3
+	PMULHW    X1, X3
+	PADDW     X4, X3
+	MOVO      X4, X7
+	PMULHW    X0, X7
+	PADDW     X4, X7
+	MOVO      X5, X4
+	PMULHW    X0, X4
+	PADDW     X5, X4
+	PSUBW     X4, X3
+	MOVO      X5, X0
+	PMULHW    X1, X0
+	PADDW     X5, X0
+	PADDW     X0, X7
+	MOVO      X2, X0
+	PADDW     X7, X2
+	PSUBW     X7, X0
+	MOVO      X6, X1
+	PADDW     X3, X6
+	PSUBW     X3, X1
+	PUNPCKLWL X6, X2
+	PUNPCKLWL X0, X1
+	MOVO      X2, X0
+	PUNPCKLLQ X1, X2
+	PUNPCKHLQ X1, X0
+	MOVL      $0x00040004, AX
+	MOVD      AX, X1
+	PSHUFD    $0x00, X1, X1
+	PXOR      X3, X3
+	PADDSW    X1, X2
+	PSRAW     $0x03, X2
+	MOVSS     (CX), X4
+	MOVSS     (CX)(DX*1), X5
+	PUNPCKLLQ X5, X4
+	PUNPCKLBW X3, X4
+	PADDW     X2, X4
+	PACKUSWB  X4, X4
+	MOVSS     X4, (CX)
+	PSRLQ     $0x20, X4
+	MOVSS     X4, (CX)(DX*1)
+	PADDSW    X1, X0
+	PSRAW     $0x03, X0
+	MOVSS     (CX)(DX*2), X1
+	MOVSS     (CX)(BX*1), X2
+	PUNPCKLLQ X2, X1
+	PUNPCKLBW X3, X1
+	PADDW     X0, X1
+	PACKUSWB  X1, X1
+	MOVSS     X1, (CX)(DX*2)
+	PSRLQ     $0x20, X1
+	MOVSS     X1, (CX)(BX*1)
+	RET
+
 // func addDC(d int, dst *byte, stride int)
 // Requires: SSE, SSE2
 TEXT ·addDC(SB), NOSPLIT, $0-24
 	MOVQ      d+0(FP), AX
-	MOVQ      dst+8(FP), CX
-	MOVQ      stride+16(FP), DX
-	LEAQ      (DX)(DX*2), BX
-	PXOR      X0, X0
-	MOVQ      AX, X1
-	PSHUFLW   $0x00, X1, X1
-	PSHUFD    $0x00, X1, X1
-	MOVSS     (CX), X2
-	MOVSS     (CX)(DX*1), X3
+	MOVQ      AX, X0
+	PSHUFLW   $0x00, X0, X0
+	PSHUFD    $0x00, X0, X0
+	MOVQ      dst+8(FP), AX
+	MOVQ      stride+16(FP), CX
+	LEAQ      (CX)(CX*2), DX
+	PXOR      X1, X1
+	MOVSS     (AX), X2
+	MOVSS     (AX)(CX*1), X3
 	PUNPCKLLQ X3, X2
-	PUNPCKLBW X0, X2
-	PADDW     X1, X2
+	PUNPCKLBW X1, X2
+	PADDW     X0, X2
 	PACKUSWB  X2, X2
-	MOVSS     X2, (CX)
+	MOVSS     X2, (AX)
 	PSRLQ     $0x20, X2
-	MOVSS     X2, (CX)(DX*1)
-	MOVSS     (CX)(DX*2), X2
-	MOVSS     (CX)(BX*1), X3
+	MOVSS     X2, (AX)(CX*1)
+	MOVSS     (AX)(CX*2), X2
+	MOVSS     (AX)(DX*1), X3
 	PUNPCKLLQ X3, X2
-	PUNPCKLBW X0, X2
-	PADDW     X1, X2
+	PUNPCKLBW X1, X2
+	PADDW     X0, X2
 	PACKUSWB  X2, X2
-	MOVSS     X2, (CX)(DX*2)
+	MOVSS     X2, (AX)(CX*2)
 	PSRLQ     $0x20, X2
-	MOVSS     X2, (CX)(BX*1)
+	MOVSS     X2, (AX)(DX*1)
 	RET
