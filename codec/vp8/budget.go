@@ -1,6 +1,7 @@
 package vp8
 
 import (
+	"errors"
 	"fmt"
 
 	"salsify/codec/vp8/internal/header"
@@ -60,6 +61,11 @@ func (e *encoder) fit(budget int) (*attempt, error) {
 			e.rdo.ForgetVectors() // those that finer attempts found are worth their bits there, not here
 		}
 		a, err := e.encode(q)
+		if errors.Is(err, ErrSize) && q < quant.MaxIndex {
+			over = point{q, maxFrameBytes} // too large for the format, even
+			q = (q + quant.MaxIndex + 1) / 2
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}

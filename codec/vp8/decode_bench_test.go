@@ -19,19 +19,24 @@ func BenchmarkDecode720p(b *testing.B) {
 		benchmarkDecode(b, testClip(1280, 720, 12))
 	})
 	b.Run("camera", func(b *testing.B) {
-		source := testenv.Shared(b, "clips", "talk_duo_1280x720p25.mkv")
-		out := filepath.Join(b.TempDir(), "clip.yuv")
-		cmd := exec.Command(testenv.Tool(b, "ffmpeg"), "-v", "error", "-nostdin", "-i", source, "-map", "0:v:0",
-			"-vsync", "passthrough", "-frames:v", "60", "-f", "rawvideo", "-pix_fmt", "yuv420p", out)
-		if complaint, err := cmd.CombinedOutput(); err != nil {
-			b.Fatalf("ffmpeg: %v: %s", err, complaint)
-		}
-		pictures, err := os.ReadFile(out)
-		if err != nil {
-			b.Fatal(err)
-		}
-		benchmarkDecode(b, pictures)
+		benchmarkDecode(b, cameraClip(b))
 	})
+}
+
+// cameraClip gives the first 60 pictures of a shared clip of 1280x720, as I420.
+func cameraClip(b *testing.B) []byte {
+	source := testenv.Shared(b, "clips", "talk_duo_1280x720p25.mkv")
+	out := filepath.Join(b.TempDir(), "clip.yuv")
+	cmd := exec.Command(testenv.Tool(b, "ffmpeg"), "-v", "error", "-nostdin", "-i", source, "-map", "0:v:0",
+		"-vsync", "passthrough", "-frames:v", "60", "-f", "rawvideo", "-pix_fmt", "yuv420p", out)
+	if complaint, err := cmd.CombinedOutput(); err != nil {
+		b.Fatalf("ffmpeg: %v: %s", err, complaint)
+	}
+	pictures, err := os.ReadFile(out)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return pictures
 }
 
 func benchmarkDecode(b *testing.B, pictures []byte) {

@@ -367,9 +367,19 @@ func TestWrongPicture(t *testing.T) {
 	picture := func(width, height int, ratio image.YCbCrSubsampleRatio) *image.YCbCr {
 		return image.NewYCbCr(image.Rect(0, 0, width, height), ratio)
 	}
+	broken := func(damage func(p *image.YCbCr)) *image.YCbCr {
+		p := picture(20, 30, image.YCbCrSubsampleRatio420)
+		damage(p)
+		return p
+	}
 	s := newState(t, 20, 30)
 	for range 2 { // before and after the first frame
 		for _, src := range []*image.YCbCr{
+			broken(func(p *image.YCbCr) { p.Y = p.Y[:len(p.Y)-1] }),
+			broken(func(p *image.YCbCr) { p.Cb = p.Cb[:50] }),
+			broken(func(p *image.YCbCr) { p.Cr = nil }),
+			broken(func(p *image.YCbCr) { p.YStride = 19 }),
+			broken(func(p *image.YCbCr) { p.CStride = -10 }),
 			nil,
 			new(image.YCbCr),
 			picture(0, 0, image.YCbCrSubsampleRatio420),

@@ -20,6 +20,9 @@ func (k *kernels) predict() {
 		k.copyBlock(w)
 		k.interpolate(w)
 	}
+	for _, size := range []int{16, 8} {
+		k.trueMotion(size)
+	}
 }
 
 // copyBlock copies rows, four at a time.
@@ -222,4 +225,49 @@ func (k *kernels) filterRows(w int, taps []reg.VecVirtual, zero, bias reg.VecVir
 		}
 		k.store(w, x, dst[i])
 	}
+}
+
+// trueMotion adds to the row above a block, in each row, the step from the corner to the pixel on the left.
+func (k *kernels) trueMotion(size int) {
+	name := fmt.Sprintf("trueMotion%d", size)
+	k.function(name, "func(dst *byte, dstStride int, corner *byte, stride int)",
+		fmt.Sprintf("%s is trueMotionGo of %dx%d pixels, whose neighbours begin with the one in the corner.", name, size, size))
+	dst, corner := k.rows("dst", "dstStride"), k.rows("corner", "stride")
+	zero := k.zero()
+	var above []reg.VecVirtual // as words
+	for x := 0; x < size; x += 8 {
+		p := k.load(8, corner.row(0, 1+x))
+		k.PUNPCKLBW(zero, p)
+		above = append(above, p)
+	}
+	first, n := k.GP32(), k.GP64()
+	k.MOVBLZX(corner.row(0, 0), first)
+	k.MOVQ(U64(size), n)
+	k.Label("rows")
+	k.ADDQ(corner.stride, corner.at)
+	left := k.GP32()
+	k.MOVBLZX(corner.row(0, 0), left)
+	k.SUBL(first, left)
+	step := k.XMM()
+	k.MOVD(left, step)
+	k.PSHUFLW(Imm(0), step, step)
+	k.PSHUFD(Imm(0), step, step)
+	var out reg.VecVirtual
+	for i, a := range above {
+		x := k.copy(step)
+		k.PADDW(a, x)
+		if i == 0 {
+			out = x
+		} else {
+			k.PACKUSWB(x, out)
+		}
+	}
+	if size == 8 {
+		k.PACKUSWB(out, out)
+	}
+	k.store(size, out, dst.row(0, 0))
+	k.step(dst, 1)
+	k.DECQ(n)
+	k.JNE(LabelRef("rows"))
+	k.RET()
 }

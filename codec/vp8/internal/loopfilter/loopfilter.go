@@ -114,23 +114,15 @@ func (lf *Filter) of(m *mode.Macroblock) *params {
 // Row filters one row of macroblocks. The rows above must have been filtered before, the row itself and the one above it must
 // be reconstructed, and nothing may be predicted from their unfiltered pixels any more.
 func (lf *Filter) Row(pic *picture.Picture, modes *mode.Map, row int) {
-	for col := range modes.Cols {
-		m := modes.At(col, row)
-		p := lf.of(m)
-		if p == nil {
-			continue
-		}
-		inner := !m.Skip || !m.HasY2()
-		if lf.simple {
-			simpleMacroblock(&pic.Y, col, row, p, inner)
-		} else {
-			normalMacroblock(pic, col, row, p, inner)
-		}
-	}
+	lf.row(pic, modes, row, true)
 }
 
-// LumaRow filters the luma of a row as Row does.
+// LumaRow filters the luma of a row as Row does, and leaves the chroma.
 func (lf *Filter) LumaRow(pic *picture.Picture, modes *mode.Map, row int) {
+	lf.row(pic, modes, row, false)
+}
+
+func (lf *Filter) row(pic *picture.Picture, modes *mode.Map, row int, chroma bool) {
 	for col := range modes.Cols {
 		m := modes.At(col, row)
 		p := lf.of(m)
@@ -140,51 +132,13 @@ func (lf *Filter) LumaRow(pic *picture.Picture, modes *mode.Map, row int) {
 		inner := !m.Skip || !m.HasY2()
 		if lf.simple {
 			simpleMacroblock(&pic.Y, col, row, p, inner)
-		} else {
-			normalPlane(&pic.Y, 16, col, row, p, inner)
+			continue
 		}
-	}
-}
-
-func simpleMacroblock(y *picture.Plane, col, row int, p *params, inner bool) {
-	at, s := y.At(col*16, row*16), y.Stride
-	if col > 0 {
-		simpleEdge(y.Pix, at, 1, s, p.edge)
-	}
-	if inner {
-		for i := 4; i < 16; i += 4 {
-			simpleEdge(y.Pix, at+i, 1, s, p.subEdge)
+		normalPlane(&pic.Y, 16, col, row, p, inner)
+		if chroma {
+			normalPlane(&pic.U, 8, col, row, p, inner)
+			normalPlane(&pic.V, 8, col, row, p, inner)
 		}
-	}
-	if row > 0 {
-		simpleEdge(y.Pix, at, s, 1, p.edge)
-	}
-	if inner {
-		for i := 4; i < 16; i += 4 {
-			simpleEdge(y.Pix, at+i*s, s, 1, p.subEdge)
-		}
-	}
-}
-
-func normalMacroblock(pic *picture.Picture, col, row int, p *params, inner bool) {
-	normalPlane(&pic.Y, 16, col, row, p, inner)
-	normalChroma(&pic.U, &pic.V, col, row, p, inner)
-}
-
-// normalChroma filters both chroma components of a macroblock, which lie alike in their planes.
-func normalChroma(u, v *picture.Plane, col, row int, p *params, inner bool) {
-	at, s := u.At(col*8, row*8), u.Stride
-	if col > 0 {
-		macroblockEdges(u.Pix, v.Pix, at, 1, s, p)
-	}
-	if inner {
-		blockEdges(u.Pix, v.Pix, at+4, 1, s, p)
-	}
-	if row > 0 {
-		macroblockEdges(u.Pix, v.Pix, at, s, 1, p)
-	}
-	if inner {
-		blockEdges(u.Pix, v.Pix, at+4*s, s, 1, p)
 	}
 }
 
@@ -205,6 +159,25 @@ func normalPlane(pl *picture.Plane, size, col, row int, p *params, inner bool) {
 	if inner {
 		for i := 4; i < size; i += 4 {
 			blockEdge(pl.Pix, at+i*s, s, 1, size, p)
+		}
+	}
+}
+func simpleMacroblock(y *picture.Plane, col, row int, p *params, inner bool) {
+	at, s := y.At(col*16, row*16), y.Stride
+	if col > 0 {
+		simpleEdge(y.Pix, at, 1, s, p.edge)
+	}
+	if inner {
+		for i := 4; i < 16; i += 4 {
+			simpleEdge(y.Pix, at+i, 1, s, p.subEdge)
+		}
+	}
+	if row > 0 {
+		simpleEdge(y.Pix, at, s, 1, p.edge)
+	}
+	if inner {
+		for i := 4; i < 16; i += 4 {
+			simpleEdge(y.Pix, at+i*s, s, 1, p.subEdge)
 		}
 	}
 }

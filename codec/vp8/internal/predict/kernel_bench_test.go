@@ -3,6 +3,8 @@ package predict
 import (
 	"fmt"
 	"testing"
+
+	"salsify/codec/vp8/internal/entropy"
 )
 
 // BenchmarkInterpolation predicts with two fractions of six taps, the dearest, of four, and with none.
@@ -30,4 +32,36 @@ func BenchmarkInterpolation(b *testing.B) {
 			})
 		}
 	}
+}
+
+func BenchmarkIntra4x4All(b *testing.B) {
+	e := Edge{10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 110, 120, 130}
+	var out [entropy.NumBModes][16]byte
+	b.Run("all", func(b *testing.B) {
+		for b.Loop() {
+			Intra4x4All(&out, &e)
+		}
+	})
+	b.Run("each", func(b *testing.B) {
+		for b.Loop() {
+			for mode := range out {
+				Intra4x4(out[mode][:], 4, &e, uint8(mode))
+			}
+		}
+	})
+}
+
+func BenchmarkTrueMotion(b *testing.B) {
+	pix := make([]byte, 40*40)
+	var dst [256]byte
+	b.Run("kernel", func(b *testing.B) {
+		for b.Loop() {
+			trueMotion(dst[:], 16, pix, 41, 40, 16)
+		}
+	})
+	b.Run("plain", func(b *testing.B) {
+		for b.Loop() {
+			trueMotionGo(dst[:], 16, pix, 41, 40, 16)
+		}
+	})
 }

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"salsify/codec/vp8/internal/entropy"
 	"salsify/codec/vp8/internal/kerneltest"
 	"salsify/codec/vp8/internal/picture"
 )
@@ -153,6 +154,62 @@ func TestShortInterpolation(t *testing.T) {
 			}
 		}
 		run(long, w, long[:end:end], at, stride)()
+	}
+}
+
+// TestIntra4x4All compares with Intra4x4, mode by mode.
+func TestIntra4x4All(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 5))
+	for range trials {
+		var e Edge
+		kerneltest.Fill(rng, e[:])
+		var got [entropy.NumBModes][16]byte
+		Intra4x4All(&got, &e)
+		for mode := range got {
+			var want [16]byte
+			Intra4x4(want[:], 4, &e, uint8(mode))
+			if got[mode] != want {
+				t.Fatalf("mode %d of %d: %d, want %d", mode, e, got[mode], want)
+			}
+		}
+	}
+}
+
+func TestTrueMotionKernels(t *testing.T) {
+	rng := rand.New(rand.NewPCG(6, 6))
+	pixels, dsts := kerneltest.NewMemory(t, rng, maxBytes), kerneltest.NewMemory(t, rng, maxBytes)
+	for range trials {
+		size := 8 << rng.IntN(2)
+		// The row above with the corner, and the column to the left: the last pixel of each row of the block is not there.
+		stride := size + 1 + rng.IntN(maxGap)
+		pix := pixels.Bytes(size*stride + 1)
+		dst := dsts.Block(size, size, maxGap)
+		at := stride + 1
+		want := bytes.Clone(dst.Pix)
+		trueMotionGo(want, dst.Stride, pix, at, stride, size)
+		trueMotion(dst.Pix, dst.Stride, pix, at, stride, size)
+		if !bytes.Equal(dst.Pix, want) {
+			t.Fatalf("%dx%d: differs", size, size)
+		}
+	}
+}
+
+func TestShortTrueMotion(t *testing.T) {
+	long := make([]byte, 1024)
+	for _, size := range []int{8, 16} {
+		stride := size + 5
+		end := size*stride + 1
+		trueMotion(long, size, long[:end:end], stride+1, stride, size)
+		for name, f := range map[string]func(){
+			"pixels too short":      func() { trueMotion(long, size, long[:end-1:end-1], stride+1, stride, size) },
+			"pixels begin too late": func() { trueMotion(long, size, long, stride, stride, size) },
+			"destination too short": func() { trueMotion(long[:size*size-1:size*size-1], size, long, stride+1, stride, size) },
+			"negative stride":       func() { trueMotion(long, size, long, stride+1, -stride, size) },
+		} {
+			if !panics(f) {
+				t.Errorf("%d: %s: no panic", size, name)
+			}
+		}
 	}
 }
 

@@ -36,3 +36,13 @@ func copy4(dst *byte, dstStride int, src *byte, stride int, h int)
 //
 //go:noescape
 func interpolate4(dst *byte, dstStride int, src *byte, stride int, h int, x *[6]int16, y *[6]int16)
+
+// trueMotion16 is trueMotionGo of 16x16 pixels, whose neighbours begin with the one in the corner.
+//
+//go:noescape
+func trueMotion16(dst *byte, dstStride int, corner *byte, stride int)
+
+// trueMotion8 is trueMotionGo of 8x8 pixels, whose neighbours begin with the one in the corner.
+//
+//go:noescape
+func trueMotion8(dst *byte, dstStride int, corner *byte, stride int)

@@ -1138,3 +1138,69 @@ verticalFourRows:
 verticalEnd:
 done:
 	RET
+
+// func trueMotion16(dst *byte, dstStride int, corner *byte, stride int)
+// Requires: SSE2
+TEXT ·trueMotion16(SB), NOSPLIT, $0-32
+	MOVQ      dst+0(FP), AX
+	MOVQ      dstStride+8(FP), CX
+	LEAQ      (CX)(CX*2), DX
+	MOVQ      corner+16(FP), DX
+	MOVQ      stride+24(FP), BX
+	LEAQ      (BX)(BX*2), SI
+	PXOR      X0, X0
+	MOVQ      1(DX), X1
+	PUNPCKLBW X0, X1
+	MOVQ      9(DX), X2
+	PUNPCKLBW X0, X2
+	MOVBLZX   (DX), SI
+	MOVQ      $0x0000000000000010, DI
+
+rows:
+	ADDQ     BX, DX
+	MOVBLZX  (DX), R8
+	SUBL     SI, R8
+	MOVD     R8, X0
+	PSHUFLW  $0x00, X0, X0
+	PSHUFD   $0x00, X0, X0
+	MOVO     X0, X3
+	PADDW    X1, X3
+	MOVO     X0, X0
+	PADDW    X2, X0
+	PACKUSWB X0, X3
+	MOVOU    X3, (AX)
+	ADDQ     CX, AX
+	DECQ     DI
+	JNE      rows
+	RET
+
+// func trueMotion8(dst *byte, dstStride int, corner *byte, stride int)
+// Requires: SSE2
+TEXT ·trueMotion8(SB), NOSPLIT, $0-32
+	MOVQ      dst+0(FP), AX
+	MOVQ      dstStride+8(FP), CX
+	LEAQ      (CX)(CX*2), DX
+	MOVQ      corner+16(FP), DX
+	MOVQ      stride+24(FP), BX
+	LEAQ      (BX)(BX*2), SI
+	PXOR      X0, X0
+	MOVQ      1(DX), X1
+	PUNPCKLBW X0, X1
+	MOVBLZX   (DX), SI
+	MOVQ      $0x0000000000000008, DI
+
+rows:
+	ADDQ     BX, DX
+	MOVBLZX  (DX), R8
+	SUBL     SI, R8
+	MOVD     R8, X0
+	PSHUFLW  $0x00, X0, X0
+	PSHUFD   $0x00, X0, X0
+	MOVO     X0, X0
+	PADDW    X1, X0
+	PACKUSWB X0, X0
+	MOVQ     X0, (AX)
+	ADDQ     CX, AX
+	DECQ     DI
+	JNE      rows
+	RET
