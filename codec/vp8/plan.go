@@ -22,17 +22,87 @@ type effort struct {
 const noGate = 1 << 20
 
 var efforts = [MaxEffort + 1]effort{
-	0:  {rdo: rdo.Speed{Refs: 1, Step: 4, Candidates: 1, IntraGate: 8, IntraModes: 1, EarlySkip: true}, filterRows: 8},
-	1:  {rdo: rdo.Speed{Refs: 1, Step: 8, Subpel: true, Candidates: 1, IntraGate: 8, IntraModes: 1, EarlySkip: true}, filterRows: 8},
-	2:  {rdo: rdo.Speed{Refs: 1, Step: 8, Subpel: true, Candidates: 1, IntraGate: 10, IntraModes: 1, BModes: 1, EarlySkip: true}, filterRows: 8},
-	3:  {rdo: rdo.Speed{Refs: 1, Step: 8, Subpel: true, Diagonals: true, Candidates: 1, IntraGate: 10, IntraModes: 1, BModes: 1, Trellis: true, EarlySkip: true}, filterRows: 8},
-	4:  {rdo: rdo.Speed{Refs: 2, Step: 8, Subpel: true, Diagonals: true, Candidates: 2, IntraGate: 11, IntraModes: 1, BModes: 2, Trellis: true, EarlySkip: true}, filterRows: 8},
-	5:  {rdo: rdo.Speed{Refs: 2, Step: 8, Subpel: true, Diagonals: true, Candidates: 2, Splits: 1, SplitGate: 48, IntraGate: 12, IntraModes: 1, BModes: 2, Trellis: true, EarlySkip: true}, filterRows: 8},
-	6:  {rdo: rdo.Speed{Refs: 2, Step: 8, Subpel: true, Diagonals: true, Candidates: 3, Splits: 1, SplitGate: 32, IntraGate: 16, IntraModes: 1, BModes: 3, Trellis: true, EarlySkip: true}, filterRows: 4},
-	7:  {rdo: rdo.Speed{Refs: 3, Step: 8, Subpel: true, Diagonals: true, Candidates: 3, Splits: 2, SplitGate: 16, IntraGate: 20, IntraModes: 2, BModes: 3, Trellis: true, EarlySkip: true}, filterRows: 4, sharpness: true},
-	8:  {rdo: rdo.Speed{Refs: 3, Step: 16, Subpel: true, Diagonals: true, Candidates: 4, Splits: 2, SplitGate: 8, IntraGate: 32, IntraModes: 2, BModes: 4, Trellis: true}, filterRows: 2, sharpness: true},
-	9:  {rdo: rdo.Speed{Refs: 3, Step: 16, Subpel: true, Diagonals: true, Candidates: 6, Splits: 2, SplitGate: 4, IntraGate: 64, IntraModes: 3, BModes: 5, Trellis: true}, filterRows: 1, sharpness: true},
-	10: {rdo: rdo.Speed{Refs: 3, Step: 32, Subpel: true, Diagonals: true, Candidates: 8, Splits: 2, IntraGate: noGate, IntraModes: 4, BModes: 10, Trellis: true}, filterRows: 1, sharpness: true},
+	0: {
+		rdo: rdo.Speed{
+			Refs: 1, Step: 4, Candidates: 1,
+			IntraGate: 8, IntraModes: 1, EarlySkip: true,
+		},
+		filterRows: 8,
+	},
+	1: {
+		rdo: rdo.Speed{
+			Refs: 1, Step: 8, Subpel: true, Candidates: 1,
+			IntraGate: 8, IntraModes: 1, EarlySkip: true,
+		},
+		filterRows: 8,
+	},
+	2: {
+		rdo: rdo.Speed{
+			Refs: 1, Step: 8, Subpel: true, Candidates: 1,
+			IntraGate: 10, IntraModes: 1, BModes: 1, EarlySkip: true,
+		},
+		filterRows: 8,
+	},
+	3: {
+		rdo: rdo.Speed{
+			Refs: 1, Step: 8, Subpel: true, Diagonals: true, Candidates: 1,
+			IntraGate: 10, IntraModes: 1, BModes: 1, Trellis: true, EarlySkip: true,
+		},
+		filterRows: 8,
+	},
+	4: {
+		rdo: rdo.Speed{
+			Refs: 2, Step: 8, Subpel: true, Diagonals: true, Candidates: 2,
+			IntraGate: 11, IntraModes: 1, BModes: 2, Trellis: true, EarlySkip: true,
+		},
+		filterRows: 8,
+	},
+	5: {
+		rdo: rdo.Speed{
+			Refs: 2, Step: 8, Subpel: true, Diagonals: true, Candidates: 2, Splits: 1, SplitGate: 48,
+			IntraGate: 12, IntraModes: 1, BModes: 2, Trellis: true, EarlySkip: true,
+		},
+		filterRows: 8,
+	},
+	6: {
+		rdo: rdo.Speed{
+			Refs: 2, Step: 8, Subpel: true, Diagonals: true, Candidates: 3, Splits: 1, SplitGate: 32,
+			IntraGate: 16, IntraModes: 1, BModes: 3, Trellis: true, EarlySkip: true,
+		},
+		filterRows: 4,
+	},
+	7: {
+		rdo: rdo.Speed{
+			Refs: 3, Step: 8, Subpel: true, Diagonals: true, Candidates: 3, Splits: 2, SplitGate: 16,
+			IntraGate: 20, IntraModes: 2, BModes: 3, Trellis: true, EarlySkip: true,
+		},
+		filterRows: 4,
+		sharpness:  true,
+	},
+	8: {
+		rdo: rdo.Speed{
+			Refs: 3, Step: 16, Subpel: true, Diagonals: true, Candidates: 4, Splits: 2, SplitGate: 8,
+			IntraGate: 32, IntraModes: 2, BModes: 4, Trellis: true,
+		},
+		filterRows: 2,
+		sharpness:  true,
+	},
+	9: {
+		rdo: rdo.Speed{
+			Refs: 3, Step: 16, Subpel: true, Diagonals: true, Candidates: 6, Splits: 2, SplitGate: 4,
+			IntraGate: 64, IntraModes: 3, BModes: 5, Trellis: true,
+		},
+		filterRows: 1,
+		sharpness:  true,
+	},
+	10: {
+		rdo: rdo.Speed{
+			Refs: 3, Step: 32, Subpel: true, Diagonals: true, Candidates: 8, Splits: 2,
+			IntraGate: noGate, IntraModes: 4, BModes: 10, Trellis: true,
+		},
+		filterRows: 1,
+		sharpness:  true,
+	},
 }
 
 func (e *encoder) effort() *effort { return &efforts[e.options.Effort] }

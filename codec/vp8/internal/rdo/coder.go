@@ -1,7 +1,6 @@
 package rdo
 
 import (
-	"salsify/codec/vp8/internal/distortion"
 	"salsify/codec/vp8/internal/entropy"
 	"salsify/codec/vp8/internal/header"
 	"salsify/codec/vp8/internal/mode"
@@ -39,21 +38,18 @@ type Coder struct {
 	work              [workSize]byte // 4x4 intra reconstruction with its surroundings
 }
 
-// code codes one macroblock and returns its squared luma error.
-func (c *Coder) code(f *Frame, col, row int) int {
+// code codes one macroblock.
+func (c *Coder) code(f *Frame, col, row int) {
 	c.begin(f, col, row)
 	if !f.Header.Key {
 		c.tryInter()
 	}
-	if c.best.score < infinite && c.best.Skip && f.Speed.EarlySkip {
-		// A prediction that needs no residue is seldom beaten by an intra mode.
-	} else {
+	// A prediction that needs no residue is seldom beaten by an intra mode.
+	if !(f.Speed.EarlySkip && c.best.score < infinite && c.best.Skip) {
 		c.tryIntra()
 	}
 	c.finish()
 	c.reconstruct()
-	y := &f.Recon.Y
-	return distortion.SSE(c.srcY, c.strideY, y.Pix[y.At(col*16, row*16):], y.Stride, 16, 16)
 }
 
 func (c *Coder) begin(f *Frame, col, row int) {

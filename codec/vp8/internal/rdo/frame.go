@@ -29,7 +29,6 @@ type Frame struct {
 	KeepCoeffs bool                    // Kept is wanted
 	Kept       []token.Coeffs          // the transform coefficients of each macroblock's residue
 	above      []token.Context
-	SSE        []int64 // squared luma error of each row of macroblocks, before the loop filter
 }
 
 // Found is the vector that the search found in a reference.
@@ -120,10 +119,6 @@ func (f *Frame) Reset(cols, rows int) {
 		f.above = make([]token.Context, cols)
 	}
 	f.above = f.above[:cols]
-	if cap(f.SSE) < rows {
-		f.SSE = make([]int64, rows)
-	}
-	f.SSE = f.SSE[:rows]
 }
 
 // ForgetVectors makes the next pass search anew.
@@ -142,13 +137,11 @@ func (f *Frame) Start() {
 // must be finished, and after it done with the number that are.
 func (f *Frame) Row(c *Coder, row int, wait, done func(n int)) {
 	c.left = token.Context{}
-	sse := 0
 	for col := range f.Modes.Cols {
 		wait(min(col+2, f.Modes.Cols))
-		sse += c.code(f, col, row)
+		c.code(f, col, row)
 		done(col + 1)
 	}
-	f.SSE[row] = int64(sse)
 }
 
 // filter is the interpolation of the frames that we encode: bitstream version 0.
