@@ -5,7 +5,7 @@ STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.7.0
 FUZZTIME   ?= 60s
 BENCHFLAGS ?= --effort 5,10
 
-.PHONY: help demo test race noasm fuzz lint bench-codec tools build
+.PHONY: help demo test race noasm fuzz lint generate bench-codec tools build
 
 help: ## list these targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -30,6 +30,9 @@ lint: ## gofmt, go vet and staticcheck
 	go vet ./...
 	go vet -tags noasm ./...
 	$(STATICCHECK) ./...
+
+generate: ## make the assembly anew from its generator, codec/vp8/internal/_generate
+	go generate ./codec/vp8/internal/...
 
 bench-codec: tools ## measure BD-rate and CPU time against vpxenc on the shared clips (takes long; see docs/codec.md)
 	go run ./testbed/codecbench $(BENCHFLAGS)

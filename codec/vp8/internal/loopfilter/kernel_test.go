@@ -89,46 +89,48 @@ func ramp(rng *rand.Rand, p []byte) {
 	}
 }
 
-// TestEveryStepOfKernels filters edges of every height between flat sides, and every outer difference.
+// TestEveryStepOfKernels filters edges of every height: between flat sides, or with p0 and q0 between p1 and q1. Each place of an
+// edge has another height.
 func TestEveryStepOfKernels(t *testing.T) {
 	const stride = 16
 	p := &params{edge: maxTestLimit, subEdge: maxTestLimit, interior: maxTestLimit}
-	for a := range 256 {
-		for b := range 256 {
+	filters := map[string][2]func(pix []byte){
+		"macroblock": {
+			func(pix []byte) { macroblockEdge(pix, 4*stride, stride, 1, 16, p) },
+			func(pix []byte) { macroblockEdgeGo(pix, 4*stride, stride, 1, 16, p) },
+		},
+		"block": {
+			func(pix []byte) { blockEdge(pix, 4*stride, stride, 1, 16, p) },
+			func(pix []byte) { blockEdgeGo(pix, 4*stride, stride, 1, 16, p) },
+		},
+		"simple": {
+			func(pix []byte) { simpleEdge(pix, 4*stride, stride, 1, p.edge) },
+			func(pix []byte) { simpleEdgeGo(pix, 4*stride, stride, 1, p.edge) },
+		},
+	}
+	for left := range 256 {
+		for right := 0; right < 256; right += stride {
 			for kind := range 2 {
-				var got [8 * stride]byte
-				for i := range got {
-					// Flat sides of a and b; or p1 and q1 differ while p0 and q0 are in between.
-					v := a
-					if i/stride >= 4 {
-						v = b
+				var before [8 * stride]byte
+				for i := range before {
+					y, place := i/stride, i%stride
+					switch {
+					case kind == 1 && (y == 3 || y == 4):
+						before[i] = byte((left + right + place) / 2)
+					case y < 4:
+						before[i] = byte(left)
+					default:
+						before[i] = byte(right + place)
 					}
-					if y := i / stride; kind == 1 && (y == 3 || y == 4) {
-						v = (a + b + i%stride) / 2 & 255
-					}
-					got[i] = byte(v)
 				}
-				for name, f := range map[string][2]func(pix []byte){
-					"macroblock": {
-						func(pix []byte) { macroblockEdge(pix, 4*stride, stride, 1, 16, p) },
-						func(pix []byte) { macroblockEdgeGo(pix, 4*stride, stride, 1, 16, p) },
-					},
-					"block": {
-						func(pix []byte) { blockEdge(pix, 4*stride, stride, 1, 16, p) },
-						func(pix []byte) { blockEdgeGo(pix, 4*stride, stride, 1, 16, p) },
-					},
-					"simple": {
-						func(pix []byte) { simpleEdge(pix, 4*stride, stride, 1, p.edge) },
-						func(pix []byte) { simpleEdgeGo(pix, 4*stride, stride, 1, p.edge) },
-					},
-				} {
+				for name, f := range filters {
 					for _, highVar := range []int32{0, maxTestLimit} {
 						p.highVar = highVar
-						got, want := got, got
+						got, want := before, before
 						f[0](got[:])
 						f[1](want[:])
 						if got != want {
-							t.Fatalf("%s edge from %d to %d: differs", name, a, b)
+							t.Fatalf("%s edge from %d to %d and on: differs", name, left, right)
 						}
 					}
 				}
