@@ -112,11 +112,13 @@ func checkSource(s *State, src *image.YCbCr) error {
 	if src.SubsampleRatio != image.YCbCrSubsampleRatio420 {
 		return fmt.Errorf("%w: the picture is %v, not 4:2:0", ErrSize, src.SubsampleRatio)
 	}
-	last := src.Rect.Max.Sub(image.Pt(1, 1))
 	if src.YStride < s.width || src.CStride < (s.width+1)/2 {
 		return fmt.Errorf("%w: the picture's strides are smaller than its width", ErrSize)
 	}
-	if y, c := src.YOffset(last.X, last.Y), src.COffset(last.X, last.Y); y >= len(src.Y) || c >= len(src.Cb) || c >= len(src.Cr) {
+	// What copySource reads.
+	needY := src.YOffset(src.Rect.Min.X, src.Rect.Min.Y) + (s.height-1)*src.YStride + s.width
+	needC := src.COffset(src.Rect.Min.X, src.Rect.Min.Y) + (s.height-1)/2*src.CStride + (s.width+1)/2
+	if len(src.Y) < needY || len(src.Cb) < needC || len(src.Cr) < needC {
 		return fmt.Errorf("%w: the picture's planes are shorter than its bounds and strides say", ErrSize)
 	}
 	return nil
