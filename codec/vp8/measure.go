@@ -1,6 +1,9 @@
 package vp8
 
-import "salsify/codec/vp8/internal/picture"
+import (
+	"salsify/codec/vp8/internal/distortion"
+	"salsify/codec/vp8/internal/picture"
+)
 
 // Constants of SSIM for 8-bit pixels (Wang et al., 2004): (0.01*255)^2 and (0.03*255)^2, times 64^2 for sums over 8x8 pixels.
 const (
@@ -28,18 +31,7 @@ func compare(a, b *picture.Picture, width, height int) (squaredErr uint64, ssim 
 }
 
 func compareBlock(a, b []byte, stride, w, h int) (sse int, ssim float64) {
-	var sa, sb, saa, sbb, sab int
-	for y := range h {
-		ra, rb := a[y*stride:][:w], b[y*stride:][:w]
-		for x, p := range ra {
-			va, vb := int(p), int(rb[x])
-			sa += va
-			sb += vb
-			saa += va * va
-			sbb += vb * vb
-			sab += va * vb
-		}
-	}
+	sa, sb, saa, sbb, sab := distortion.JointMoments(a, stride, b, stride, w, h)
 	n := w * h
 	varA, varB, cov := n*saa-sa*sa, n*sbb-sb*sb, n*sab-sa*sb
 	c1, c2 := ssimC1*n*n/4096, ssimC2*n*n/4096

@@ -59,6 +59,31 @@ func (b *Block) try(best *Result, dx, dy int) bool {
 	return true
 }
 
+// tryRing tries four vectors around a centre, and tells whether one was better.
+func (b *Block) tryRing(best *Result, cx, cy, step int, ring *[4][2]int) (better bool) {
+	if !b.inside(b.X+cx-step, b.Y+cy-step) || !b.inside(b.X+cx+step, b.Y+cy+step) {
+		for _, d := range ring {
+			better = b.try(best, cx+d[0]*step, cy+d[1]*step) || better
+		}
+		return better
+	}
+	var at, sads [4]int
+	for i, d := range ring {
+		at[i] = b.Ref.At(b.X+cx+d[0]*step, b.Y+cy+d[1]*step)
+	}
+	distortion.SADs(&sads, b.Src, b.Stride, b.Ref.Pix, &at, b.Ref.Stride, b.W, b.H)
+	for i, d := range ring {
+		if sads[i] >= best.WithMVCost {
+			continue
+		}
+		v := mode.MV{X: int16((cx + d[0]*step) * 4), Y: int16((cy + d[1]*step) * 4)}
+		if cost := sads[i] + b.mvCost(v); cost < best.WithMVCost {
+			*best, better = Result{v, sads[i], cost}, true
+		}
+	}
+	return better
+}
+
 // Integer searches whole-pixel vectors: first the candidates, then around the best of them in ever smaller steps, from step
 // pixels (a power of two) down.
 func (b *Block) Integer(candidates []mode.MV, step int) Result {
@@ -71,19 +96,13 @@ func (b *Block) Integer(candidates []mode.MV, step int) Result {
 		// At each step size the centre follows the best neighbour as long as there is one.
 		for range maxMoves {
 			cx, cy := int(best.MV.X>>2), int(best.MV.Y>>2)
-			moved := false
-			for _, d := range diamond {
-				moved = b.try(&best, cx+d[0]*step, cy+d[1]*step) || moved
-			}
-			if !moved {
+			if !b.tryRing(&best, cx, cy, step, &diamond) {
 				break
 			}
 		}
 	}
 	cx, cy := int(best.MV.X>>2), int(best.MV.Y>>2)
-	for _, d := range corners {
-		b.try(&best, cx+d[0], cy+d[1])
-	}
+	b.tryRing(&best, cx, cy, 1, &corners)
 	return best
 }
 
@@ -135,6 +154,9 @@ func (b *Block) Refine(from mode.MV, metric Metric, diagonals bool, scratch *[25
 
 // Distortion measures one vector, which may point anywhere.
 func (b *Block) Distortion(v mode.MV, metric Metric, scratch *[256]byte) int {
+	if x, y := b.X+int(v.X)>>2, b.Y+int(v.Y)>>2; (v.X|v.Y)&3 == 0 && b.inside(x, y) {
+		return metric(b.Src, b.Stride, b.Ref.Pix[b.Ref.At(x, y):], b.Ref.Stride, b.W, b.H)
+	}
 	b.Filter.Inter(scratch[:], 16, b.Ref, b.X*8+int(v.X)*2, b.Y*8+int(v.Y)*2, b.W, b.H)
 	return metric(b.Src, b.Stride, scratch[:], 16, b.W, b.H)
 }

@@ -2,7 +2,11 @@
 // pictures (inter, section 18).
 package predict
 
-import "salsify/codec/vp8/internal/entropy"
+import (
+	"encoding/binary"
+
+	"salsify/codec/vp8/internal/entropy"
+)
 
 // Intra predicts a size x size block (16 for luma, 8 for chroma) into dst from the pixels around pix[at]: the row above, the
 // column to the left and the corner must be there, edges included (see picture.IntraEdge). DC prediction alone asks whether
@@ -13,10 +17,7 @@ func Intra(dst []byte, dstStride int, pix []byte, at, stride, size int, mode uin
 	case entropy.DCPred:
 		dc := intraDC(pix, at, stride, size, hasAbove, hasLeft)
 		for y := range size {
-			row := dst[y*dstStride:][:size]
-			for x := range row {
-				row[x] = dc
-			}
+			fillRow(dst[y*dstStride:][:size], dc)
 		}
 	case entropy.VPred:
 		for y := range size {
@@ -24,21 +25,18 @@ func Intra(dst []byte, dstStride int, pix []byte, at, stride, size int, mode uin
 		}
 	case entropy.HPred:
 		for y := range size {
-			l := pix[at+y*stride-1]
-			row := dst[y*dstStride:][:size]
-			for x := range row {
-				row[x] = l
-			}
+			fillRow(dst[y*dstStride:][:size], pix[at+y*stride-1])
 		}
 	case entropy.TMPred:
-		corner := int32(pix[at-stride-1])
-		for y := range size {
-			l := int32(pix[at+y*stride-1]) - corner
-			row := dst[y*dstStride:][:len(above)]
-			for x, a := range above {
-				row[x] = clip(l + int32(a))
-			}
-		}
+		trueMotion(dst, dstStride, pix, at, stride, size)
+	}
+}
+
+// fillRow sets the pixels of a row, a multiple of 8, to one value.
+func fillRow(row []byte, v byte) {
+	const each = 0x0101010101010101
+	for ; len(row) >= 8; row = row[8:] {
+		binary.LittleEndian.PutUint64(row, uint64(v)*each)
 	}
 }
 

@@ -129,7 +129,6 @@ func (c *Coder) reconstruct() {
 	if t.Skip {
 		return
 	}
-	// From here on t.coeffs are the dequantized levels.
 	if t.YMode != entropy.BPred {
 		var dc [256]int16
 		if t.HasY2() {
@@ -138,30 +137,28 @@ func (c *Coder) reconstruct() {
 			transform.InverseWHT(&y2, dc[:])
 		}
 		for b := range token.FirstU {
-			block := *t.levels.Block(b)
-			quant.Dequantize(&block, c.plan.Y1.Steps)
+			at := lumaAt(b, ys)
 			if t.HasY2() {
+				block := *t.levels.Block(b)
 				block[0] = dc[b*16]
+				addResidue(&block, t.ends[b], [2]int16{1, c.plan.Y1.Steps[1]}, dstY[at:], ys)
+			} else {
+				addResidue(t.levels.Block(b), t.ends[b], c.plan.Y1.Steps, dstY[at:], ys)
 			}
-			addResidue(&block, t.ends[b], dstY[lumaAt(b, ys):], ys)
 		}
 	}
 	for b := range 4 {
 		at := chromaAt(b, cs)
-		block := *t.levels.Block(token.FirstU + b)
-		quant.Dequantize(&block, c.plan.UV.Steps)
-		addResidue(&block, t.ends[token.FirstU+b], dstU[at:], cs)
-		block = *t.levels.Block(token.FirstV + b)
-		quant.Dequantize(&block, c.plan.UV.Steps)
-		addResidue(&block, t.ends[token.FirstV+b], dstV[at:], cs)
+		addResidue(t.levels.Block(token.FirstU+b), t.ends[token.FirstU+b], c.plan.UV.Steps, dstU[at:], cs)
+		addResidue(t.levels.Block(token.FirstV+b), t.ends[token.FirstV+b], c.plan.UV.Steps, dstV[at:], cs)
 	}
 }
 
-// addResidue adds the inverse transform of dequantized coefficients to the prediction at dst.
-func addResidue(c *[16]int16, end uint8, dst []byte, stride int) {
+// addResidue adds the inverse transform of dequantized levels to the prediction at dst.
+func addResidue(levels *[16]int16, end uint8, steps [2]int16, dst []byte, stride int) {
 	if end > 1 {
-		transform.AddInverseDCT(c, dst, stride)
-	} else if c[0] != 0 {
-		transform.AddDC(c[0], dst, stride)
+		transform.AddDequantized(levels, steps, dst, stride)
+	} else if levels[0] != 0 {
+		transform.AddDC(levels[0]*steps[0], dst, stride)
 	}
 }

@@ -100,10 +100,13 @@ func (c *Coder) tryBPred(uvMode uint8, uvRate int) {
 		var pred [entropy.NumBModes][16]byte
 		var rank [entropy.NumBModes]int
 		var rate [entropy.NumBModes]int
+		predict.Intra4x4All(&pred, &e)
 		for m := range pred {
-			predict.Intra4x4(pred[m][:], 4, &e, uint8(m))
 			rate[m] = costs.Modes.BlockMode(c.f.Header.Key, &a, b, uint8(m))
-			rank[m] = distortion.SATD(src, c.strideY, pred[m][:], 4, 4, 4) + c.plan.SADLambda*rate[m]>>sadShift
+		}
+		distortion.SATDs(rank[:], src, c.strideY, pred[:])
+		for m := range rank {
+			rank[m] += c.plan.SADLambda * rate[m] >> sadShift
 		}
 		ctx := token.ContextOf(&above, &left, b)
 		best := infinite
@@ -159,9 +162,7 @@ func (c *Coder) placeBlock(t *trial, b, at int, pred []byte) {
 	for r := range 4 {
 		copy(c.work[at+r*workStride:][:4], pred[r*4:])
 	}
-	block := *t.levels.Block(b)
-	quant.Dequantize(&block, c.plan.Y1.Steps)
-	addResidue(&block, t.ends[b], c.work[at:], workStride)
+	addResidue(t.levels.Block(b), t.ends[b], c.plan.Y1.Steps, c.work[at:], workStride)
 }
 
 // refineBPred codes the blocks of the best trial again with their modes, now with the trellis if there is to be one, and leaves

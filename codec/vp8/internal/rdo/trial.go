@@ -90,9 +90,7 @@ func (c *Coder) tryLuma(t *trial) (rate, dist int) {
 	kind, first := lumaKind(hasY2)
 	above, left := *c.above, c.left
 	round := rounding(t)
-	for b := range token.FirstU {
-		transform.ForwardDCT(c.srcY[lumaAt(b, c.strideY):], c.strideY, t.y[lumaAt(b, 16):], 16, t.coeffs.Block(b))
-	}
+	transform.ForwardDCTs(c.srcY, c.strideY, t.y[:], 16, 16, 16, t.coeffs[:])
 	if hasY2 {
 		y2 := t.coeffs.Block(token.Y2)
 		transform.ForwardWHT(t.coeffs[:], y2)
@@ -103,11 +101,8 @@ func (c *Coder) tryLuma(t *trial) (rate, dist int) {
 	} else {
 		t.ends[token.Y2] = 0
 	}
-	e := 0
-	for b := range token.FirstU {
-		end, be := c.plan.Y1.Quantize(t.coeffs.Block(b), t.levels.Block(b), first, round)
-		t.ends[b] = end
-		e += be
+	e := c.plan.Y1.QuantizeBlocks(t.coeffs[:], t.levels[:], t.ends[:token.FirstU], first, round)
+	for b, end := range t.ends[:token.FirstU] {
 		rate += c.f.Costs.Tokens.Block(kind, token.ContextOf(&above, &left, b), first, end, t.levels.Block(b))
 		token.SetContext(&above, &left, b, end)
 	}
@@ -118,16 +113,11 @@ func (c *Coder) tryLuma(t *trial) (rate, dist int) {
 func (c *Coder) tryChroma(t *trial) (rate, dist int) {
 	above, left := *c.above, c.left
 	round := rounding(t)
-	e := 0
+	transform.ForwardDCTs(c.srcU, c.strideUV, t.u[:], 8, 8, 8, t.coeffs[16*token.FirstU:])
+	transform.ForwardDCTs(c.srcV, c.strideUV, t.v[:], 8, 8, 8, t.coeffs[16*token.FirstV:])
+	e := c.plan.UV.QuantizeBlocks(t.coeffs[16*token.FirstU:], t.levels[16*token.FirstU:], t.ends[token.FirstU:token.Y2], 0, round)
 	for b := token.FirstU; b < token.Y2; b++ {
-		src, pred := c.srcU, t.u[:]
-		if b >= token.FirstV {
-			src, pred = c.srcV, t.v[:]
-		}
-		transform.ForwardDCT(src[chromaAt(b&3, c.strideUV):], c.strideUV, pred[chromaAt(b&3, 8):], 8, t.coeffs.Block(b))
-		end, be := c.plan.UV.Quantize(t.coeffs.Block(b), t.levels.Block(b), 0, round)
-		t.ends[b] = end
-		e += be
+		end := t.ends[b]
 		rate += c.f.Costs.Tokens.Block(entropy.BlockChroma, token.ContextOf(&above, &left, b), 0, end, t.levels.Block(b))
 		token.SetContext(&above, &left, b, end)
 	}
