@@ -220,11 +220,10 @@ func (d *decoder) reconstruct4x4(pic *picture.Picture, m *mode.Macroblock, col, 
 
 // addResidue dequantizes a block, adds its inverse transform to the prediction at dst and leaves the coefficients zero.
 func addResidue(c *[16]int16, end uint8, steps [2]int16, dst []byte, stride int) {
+	transform.AddResidue(c, end, steps, dst, stride)
 	if end > 1 {
-		transform.AddDequantized(c, steps, dst, stride)
 		*c = [16]int16{}
-	} else if c[0] != 0 {
-		transform.AddDC(c[0]*steps[0], dst, stride)
+	} else {
 		c[0] = 0
 	}
 }

@@ -141,24 +141,15 @@ func (c *Coder) reconstruct() {
 			if t.HasY2() {
 				block := *t.levels.Block(b)
 				block[0] = dc[b*16]
-				addResidue(&block, t.ends[b], [2]int16{1, c.plan.Y1.Steps[1]}, dstY[at:], ys)
+				transform.AddResidue(&block, t.ends[b], [2]int16{1, c.plan.Y1.Steps[1]}, dstY[at:], ys)
 			} else {
-				addResidue(t.levels.Block(b), t.ends[b], c.plan.Y1.Steps, dstY[at:], ys)
+				transform.AddResidue(t.levels.Block(b), t.ends[b], c.plan.Y1.Steps, dstY[at:], ys)
 			}
 		}
 	}
 	for b := range 4 {
 		at := chromaAt(b, cs)
-		addResidue(t.levels.Block(token.FirstU+b), t.ends[token.FirstU+b], c.plan.UV.Steps, dstU[at:], cs)
-		addResidue(t.levels.Block(token.FirstV+b), t.ends[token.FirstV+b], c.plan.UV.Steps, dstV[at:], cs)
-	}
-}
-
-// addResidue adds the inverse transform of dequantized levels to the prediction at dst.
-func addResidue(levels *[16]int16, end uint8, steps [2]int16, dst []byte, stride int) {
-	if end > 1 {
-		transform.AddDequantized(levels, steps, dst, stride)
-	} else if levels[0] != 0 {
-		transform.AddDC(levels[0]*steps[0], dst, stride)
+		transform.AddResidue(t.levels.Block(token.FirstU+b), t.ends[token.FirstU+b], c.plan.UV.Steps, dstU[at:], cs)
+		transform.AddResidue(t.levels.Block(token.FirstV+b), t.ends[token.FirstV+b], c.plan.UV.Steps, dstV[at:], cs)
 	}
 }

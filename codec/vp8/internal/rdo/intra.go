@@ -162,7 +162,7 @@ func (c *Coder) placeBlock(t *trial, b, at int, pred []byte) {
 	for r := range 4 {
 		copy(c.work[at+r*workStride:][:4], pred[r*4:])
 	}
-	addResidue(t.levels.Block(b), t.ends[b], c.plan.Y1.Steps, c.work[at:], workStride)
+	transform.AddResidue(t.levels.Block(b), t.ends[b], c.plan.Y1.Steps, c.work[at:], workStride)
 }
 
 // refineBPred codes the blocks of the best trial again with their modes, now with the trellis if there is to be one, and leaves

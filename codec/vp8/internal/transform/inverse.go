@@ -75,6 +75,16 @@ func timesSin(v int16) int16 { return int16(int32(v) * sin >> 16) }
 // eighth divides by 8, rounding to the nearest.
 func eighth(v int16) int32 { return (int32(v) + 4) >> 3 }
 
+// AddResidue adds the residue of a block's levels, up to its end (see token.Ends), to the 4x4 pixels at dst. steps are those of
+// the DC and AC coefficients.
+func AddResidue(levels *[16]int16, end uint8, steps [2]int16, dst []byte, stride int) {
+	if end > 1 {
+		AddDequantized(levels, steps, dst, stride)
+	} else if levels[0] != 0 {
+		AddDC(levels[0]*steps[0], dst, stride)
+	}
+}
+
 // AddDC is AddInverseDCT of a block whose only coefficient is the first.
 func AddDC(dc int16, dst []byte, stride int) { addToBlock(eighth(dc), dst, stride) }
 
