@@ -1,6 +1,8 @@
 package vp8
 
 import (
+	"encoding/binary"
+
 	"salsify/codec/vp8/internal/entropy"
 	"salsify/codec/vp8/internal/header"
 	"salsify/codec/vp8/internal/mode"
@@ -41,6 +43,16 @@ func Inspect(s *State, frame []byte) (FrameInfo, error) {
 		}
 	}
 	return info, nil
+}
+
+// KeyFrameSize returns the size of the picture that a key frame says it holds, in pixels, and whether the frame is a key frame
+// with a whole start (RFC 6386, section 9.1). A receiver can refuse a size with it before Decode takes memory.
+func KeyFrameSize(frame []byte) (width, height int, key bool) {
+	const start = 10 // bytes of frame tag, start code and sizes
+	if len(frame) < start || frame[0]&1 != 0 {
+		return 0, 0, false
+	}
+	return int(binary.LittleEndian.Uint16(frame[6:])) & MaxSize, int(binary.LittleEndian.Uint16(frame[8:])) & MaxSize, true
 }
 
 // count adds a macroblock.

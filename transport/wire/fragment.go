@@ -31,7 +31,7 @@ type Fragment struct {
 	// receiver may forget those before. 255 stands for 255 or more.
 	Oldest uint8
 	Index  uint16 // place of the fragment in the frame, from 0
-	Count  uint16 // fragments of the frame, at most MaxFragments
+	Count  uint16 // fragments of the frame, at most MaxFragments; 0 is a probe, a packet without any frame
 	// Grace is how long the sender paused before this packet because it had nothing to send, so that whoever measures the
 	// link by the gaps between packets can take it off.
 	Grace time.Duration
@@ -64,7 +64,7 @@ func ParseFragment(b []byte) (Fragment, error) {
 		Count:  binary.BigEndian.Uint16(b[14:]),
 		Grace:  time.Duration(binary.BigEndian.Uint16(b[16:])) * graceUnit,
 	}
-	if f.Count == 0 || f.Count > MaxFragments || f.Index >= f.Count {
+	if f.Count > MaxFragments || f.Index >= max(f.Count, 1) {
 		return Fragment{}, fmt.Errorf("%w: fragment %d of %d", ErrFormat, f.Index, f.Count)
 	}
 	return f, nil

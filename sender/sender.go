@@ -1,0 +1,490 @@
+// Package sender is the sender's control loop: it decides which picture is encoded, from which state, at which qualities, which
+// of the results leaves, and when each packet does. Sender is the pure core, which takes values and an instant and gives values
+// back; Run joins it with a source of pictures, the codec and a connection in real time.
+package sender
+
+import (
+	"errors"
+	"image"
+	"math"
+	"time"
+
+	"salsify/codec/vp8"
+	"salsify/transport/bitrate"
+	"salsify/transport/capacity"
+	"salsify/transport/ledger"
+	"salsify/transport/pacing"
+	"salsify/transport/wire"
+)
+
+// The way of a picture:
+//
+//  1. Picture takes the newest picture. One that nobody took is replaced, never queued.
+//  2. Job asks the ledger which state the receiver holds or will hold, and for how many bytes there will be room, and says what
+//     to encode: the picture from that state, at several qualities that bracket that size (sizes.go).
+//  3. Encoded gets the candidates, and only now asks how many bytes may leave. It takes the largest candidate that fits, or
+//     none. The chosen one's state becomes the source of the next picture.
+//  4. Packet hands out the frame's packets at the pacer's beat, each with the name of the source state.
+//  5. Report takes in what the receiver says: arrivals go to the estimator, held and lost states to the ledger.
+//
+// On a dead link (stall.go) nothing is queued but small probes and now and then a frame of a packet, and the first report that
+// comes back lets the newest picture be encoded at once.
+
+// Mode is how a Sender decides: as Salsify does, or as an ablation of it does, to measure what each idea is worth.
+type Mode string
+
+// Modes.
+const (
+	Salsify           Mode = "salsify"            // two candidates a picture, one of them or none leaves
+	Single            Mode = "single"             // one candidate a picture, which leaves or not
+	ConventionalCodec Mode = "conventional-codec" // one candidate, aimed at the size that the transport gives; it always leaves
+	Conventional      Mode = "conventional"       // an encoder that is told a rate once a second; what it makes always leaves
+)
+
+// Modes lists all modes.
+func Modes() []Mode { return []Mode{Salsify, Single, ConventionalCodec, Conventional} }
+
+// Config says how to send.
+type Config struct {
+	Width, Height int           // pixels
+	Interval      time.Duration // between two pictures of the source
+	Mode          Mode
+	Tolerance     time.Duration   // one-way delay on the network that a frame may have; 0: DefaultTolerance
+	MaxBitrate    bitrate.Bitrate // never send more; 0: no limit
+	MaxEffort     int             // of the codec; lowered while it takes too long
+	Goroutines    int             // that the codec may use for all candidates together; 0: 1
+}
+
+const (
+	// DefaultTolerance is the paper's.
+	DefaultTolerance = 100 * time.Millisecond
+	// DefaultMaxEffort is where more work does not pay in real time.
+	DefaultMaxEffort = vp8.DefaultEffort
+
+	initialCapacity = 1 * bitrate.MbitPerSecond // until something is measured: a first picture over UMTS in 200 ms
+
+	// aim is how much of the time between two pictures the larger candidate may take on the link, with what still waits
+	// there. Filling all of it would leave each frame waiting for the end of the one before.
+	aim = 0.8
+	// steady is the least share of that at which the larger candidate is aimed while something waits. Frames that are large and
+	// tiny by turns look worse than even ones, and the next is foretold badly from them.
+	steady = 0.4
+	// lesser is the smaller candidate's size as a share of the larger one's.
+	lesser = 0.5
+	// smallestAim is the least that a candidate is aimed at, in bytes: about a packet.
+	smallestAim = 900
+	// maxDrops is after how many pictures that were dropped in a row the smallest candidate leaves anyhow.
+	maxDrops = 3
+	// steering is how often the conventional encoder is told a rate.
+	steering = time.Second
+
+	rtpClock = 90000 // Hz, of VP8 (RFC 7741, section 6.1)
+)
+
+// Picture is a picture to send.
+type Picture struct {
+	Image    *image.YCbCr
+	Captured time.Time
+	Number   uint64 // of the source
+	Release  func() // called when the Sender has no more use for it; may be nil
+}
+
+// Sender is the core. Its methods must not be called at the same time.
+type Sender struct {
+	config    Config
+	path      *capacity.Estimator
+	pacer     pacing.Pacer
+	ledger    *ledger.Sent[*vp8.State]
+	sizes     sizes
+	effort    effort
+	intervals smoothed // between pictures that were begun
+
+	waiting  *Picture
+	busy     bool
+	lastJob  time.Time
+	drops    int       // in a row
+	steered  time.Time // when the conventional encoder was told its rate
+	steering bitrate.Bitrate
+
+	frame    uint64 // number of the newest frame
+	sequence uint64 // of the next packet
+	queue    []wire.Packet
+	sent     int // of the queue
+	buffer   []byte
+	lastSent time.Time
+	stall    stall
+
+	report wire.Report
+	lastOK time.Time // when the last good report came
+	stats  Stats
+}
+
+// New returns a Sender. It returns an error for a size that VP8 does not have.
+func New(config Config, now time.Time) (*Sender, error) {
+	first, err := vp8.NewState(config.Width, config.Height)
+	if err != nil {
+		return nil, err
+	}
+	if config.Tolerance == 0 {
+		config.Tolerance = DefaultTolerance
+	}
+	if config.Mode == "" {
+		config.Mode = Salsify
+	}
+	config.Goroutines = max(config.Goroutines, 1)
+	id := first.ID()
+	return &Sender{
+		config:   config,
+		path:     capacity.New(capacity.Config{Tolerance: config.Tolerance, Initial: initialCapacity, Max: config.MaxBitrate}, now),
+		ledger:   ledger.NewSent(first, wire.StateName(id[:])),
+		effort:   newEffort(config.MaxEffort),
+		sequence: 1,
+		lastSent: now,
+	}, nil
+}
+
+// Picture takes a picture, in place of one that waits.
+func (s *Sender) Picture(now time.Time, p Picture) {
+	s.stats.Pictures++
+	if s.waiting != nil {
+		s.stats.Replaced++
+		s.waiting.release()
+	}
+	s.waiting = &p
+}
+
+func (p *Picture) release() {
+	if p.Release != nil {
+		p.Release()
+	}
+}
+
+// Job returns what to encode now, or nil. It is asked after each event; only one Job is out at a time.
+func (s *Sender) Job(now time.Time) *Job {
+	if s.busy || s.waiting == nil {
+		return nil
+	}
+	stalled := s.path.Stalled(now)
+	if stalled && !s.stall.frameDue(now) {
+		return nil
+	}
+	source := s.ledger.Source(now, stalled)
+	job := &Job{Picture: *s.waiting, Source: source.State, source: source, began: now}
+	s.waiting = nil
+	if !s.lastJob.IsZero() {
+		s.intervals.add(min(now.Sub(s.lastJob), 3*s.config.Interval))
+	}
+	s.lastJob = now
+	if job.Options = s.options(now, source.State); stalled {
+		s.stall.lean(job)
+	}
+	s.busy = true
+	return job
+}
+
+// options chooses the candidates.
+func (s *Sender) options(now time.Time, source *vp8.State) []vp8.Options {
+	size := s.aim(now)
+	common := vp8.Options{Effort: s.effort.level, Goroutines: s.config.Goroutines}
+	if s.config.Mode == Conventional || s.config.Mode == ConventionalCodec {
+		common.FrameBytes = size
+		return []vp8.Options{common}
+	}
+	candidates := []int{size}
+	if s.config.Mode == Salsify {
+		candidates = append(candidates, int(float64(size)*lesser))
+		common.Goroutines = max(1, common.Goroutines/2)
+	}
+	options := make([]vp8.Options, len(candidates))
+	for i, bytes := range candidates {
+		options[i] = common
+		if !source.HasPicture() || !s.sizes.known() { // key frames are rare, and nothing is known of their sizes
+			if i == 0 {
+				options[i].FrameBytes = bytes
+			} else {
+				options[i].Quantizer = maxQuantizer // if even that is not as small
+			}
+			continue
+		}
+		options[i].Quantizer = s.sizes.quantizer(bytes)
+		if i > 0 {
+			options[i].Quantizer = max(options[i].Quantizer, min(options[0].Quantizer+minSpread, maxQuantizer))
+		}
+	}
+	if len(options) == 2 && options[0].FrameBytes == 0 && options[0].Quantizer == options[1].Quantizer {
+		options = options[:1] // at the end of the scale
+	}
+	return options
+}
+
+// aim is the size in bytes that the next frame should have: what leaves the link before the frame after it comes.
+func (s *Sender) aim(now time.Time) int {
+	interval := max(s.config.Interval, s.intervals.value())
+	if s.config.Mode == Conventional {
+		if now.Sub(s.steered) >= steering {
+			s.steered, s.steering = now, s.path.Capacity(now).Scale(aim)
+		}
+		return max(smallestAim, s.steering.Bytes(interval))
+	}
+	rate := s.path.Capacity(now)
+	onLink := time.Duration(aim * float64(interval))
+	if !s.sizes.known() {
+		onLink = s.config.Tolerance // the first frame has the link for itself
+	}
+	full := rate.Bytes(onLink)
+	room := s.path.Room(now, onLink+s.effort.time()) - s.backlog()
+	return max(smallestAim, min(full, max(room, int(steady*float64(full)))))
+}
+
+// backlog is how many bytes wait for the pacer.
+func (s *Sender) backlog() int {
+	n := 0
+	for i := s.sent; i < len(s.queue); i++ {
+		n += s.queue[i].Size()
+	}
+	return n
+}
+
+// Reasons of a Decision.
+const (
+	Sent         = "sent"
+	DroppedFull  = "no room on the network"
+	DroppedDead  = "the network is silent"
+	DroppedLoss  = "its source state was lost meanwhile"
+	DroppedError = "it could not be encoded"
+)
+
+// Decision is what became of a Job.
+type Decision struct {
+	Reason     string
+	Frame      uint64 // its number, if it was sent
+	Source     uint64 // the frame whose state it starts from
+	Chosen     int    // which candidate, if it was sent
+	Budget     int    // bytes that were allowed to leave
+	Capacity   bitrate.Bitrate
+	QueueDelay time.Duration // what of the way was waiting, by the newest report
+	Took       time.Duration // since the Job began
+	Effort     int
+	Cautious   bool // only states known to be held are used
+	Err        error
+}
+
+// Encoded takes the candidates of a Job, in the order of its options, and decides. It owns their states from now on.
+func (s *Sender) Encoded(now time.Time, job *Job, candidates []Candidate) Decision {
+	s.busy = false
+	d := Decision{
+		Source: job.source.Frame, Chosen: -1, Took: now.Sub(job.began), Effort: job.Options[0].Effort,
+		Budget: s.path.Budget(now) - s.backlog(), Capacity: s.path.Capacity(now), QueueDelay: s.path.QueueDelay(),
+		Cautious: s.ledger.Cautious(),
+	}
+	s.effort.took(d.Took, max(s.config.Interval, time.Millisecond), now)
+	s.learn(job, candidates)
+	d.Chosen, d.Reason = s.choose(now, job, candidates, d.Budget)
+	for i := range candidates {
+		if candidates[i].Err != nil {
+			d.Err = candidates[i].Err
+		}
+		if i != d.Chosen && candidates[i].State != nil {
+			candidates[i].State.Release()
+		}
+	}
+	if d.Chosen >= 0 {
+		s.drops = 0
+		d.Frame = s.send(job, &candidates[d.Chosen])
+		s.stats.Sent++
+		s.stats.Chosen[min(d.Chosen, len(s.stats.Chosen)-1)]++
+	} else {
+		s.drops++
+		s.stats.drop(d.Reason)
+	}
+	job.Picture.release()
+	return d
+}
+
+func (s *Sender) learn(job *Job, candidates []Candidate) {
+	points := make([]sizePoint, 0, len(candidates))
+	for i := range candidates {
+		if c := &candidates[i]; c.Err == nil && !c.Stats.Info.Key {
+			points = append(points, sizePoint{quantizer: c.Stats.Info.Quantizer, bytes: len(c.Frame)})
+		}
+	}
+	s.sizes.learn(points)
+}
+
+// choose returns the candidate that leaves, or -1, and why.
+func (s *Sender) choose(now time.Time, job *Job, candidates []Candidate, budget int) (int, string) {
+	first := !job.Source.HasPicture()
+	if s.path.Stalled(now) {
+		if len(candidates) == 1 && candidates[0].Err == nil && s.stall.frame(now, len(candidates[0].Frame)) {
+			return 0, Sent
+		}
+		return -1, DroppedDead
+	}
+	if !s.ledger.Hopeful(job.source.Frame) {
+		return -1, DroppedLoss
+	}
+	best, least := -1, -1
+	for i := range candidates {
+		if candidates[i].Err != nil {
+			continue
+		}
+		size := s.wireSize(len(candidates[i].Frame))
+		if size <= budget && (best < 0 || len(candidates[i].Frame) > len(candidates[best].Frame)) {
+			best = i
+		}
+		if least < 0 || len(candidates[i].Frame) < len(candidates[least].Frame) {
+			least = i
+		}
+	}
+	switch {
+	case best >= 0:
+		return best, Sent
+	case least < 0:
+		return -1, DroppedError
+	case s.config.Mode == Conventional || s.config.Mode == ConventionalCodec || first || s.drops >= maxDrops:
+		return least, Sent
+	default:
+		return -1, DroppedFull
+	}
+}
+
+// pieces is how many packets a frame takes.
+func pieces(bytes int) int {
+	const piece = wire.MaxPayload - wire.DescriptorSize
+	return max(1, (bytes+piece-1)/piece)
+}
+
+// wireSize is what a frame takes on the wire.
+func (s *Sender) wireSize(bytes int) int {
+	return bytes + pieces(bytes)*(wire.Overhead+wire.DescriptorSize)
+}
+
+// send cuts a frame into packets and puts them into the queue.
+func (s *Sender) send(job *Job, c *Candidate) uint64 {
+	s.frame++
+	if uint16(s.frame) == 0 {
+		s.frame++ // on the wire 0 stands for none
+	}
+	id := c.State.ID()
+	s.ledger.Add(s.frame, job.source.Frame, wire.StateName(id[:]), c.State, s.config.Width*s.config.Height*3/2)
+	if s.sent == len(s.queue) {
+		s.queue, s.sent, s.buffer = s.queue[:0], 0, s.buffer[:0]
+	}
+	n := pieces(len(c.Frame))
+	if cap(s.buffer)-len(s.buffer) < len(c.Frame)+n*wire.DescriptorSize {
+		// Packets in the queue may still point into the old buffer.
+		s.buffer = make([]byte, 0, 2*(len(c.Frame)+n*wire.DescriptorSize))
+	}
+	oldest := s.frame - min(s.frame, s.ledger.Oldest())
+	for i := range n {
+		piece := c.Frame[i*len(c.Frame)/n : (i+1)*len(c.Frame)/n]
+		begin := len(s.buffer)
+		s.buffer = wire.AppendDescriptor(s.buffer, uint16(s.frame), i == 0)
+		s.buffer = append(s.buffer, piece...)
+		s.queue = append(s.queue, wire.Packet{
+			Timestamp: timestamp(job.Picture.Captured),
+			Marker:    i == n-1,
+			Payload:   s.buffer[begin:],
+			Fragment: wire.Fragment{
+				Frame: uint16(s.frame), Source: job.source.Name, Oldest: uint8(min(oldest, 255)),
+				Index: uint16(i), Count: uint16(n),
+			},
+		})
+	}
+	if c.Stats.Info.Key {
+		s.stats.KeyFrames++
+	}
+	return s.frame
+}
+
+func timestamp(t time.Time) uint32 {
+	return uint32(uint64(t.Unix())*rtpClock + uint64(t.Nanosecond())*rtpClock/uint64(time.Second))
+}
+
+// Packet returns the packet that leaves now; it counts as sent. If there is none, it returns how long to wait before asking again, or
+// a negative time if nothing is planned and only another event can change that. The packet is valid until the next call of any
+// method.
+func (s *Sender) Packet(now time.Time) (*wire.Packet, time.Duration) {
+	if s.path.Stalled(now) {
+		if s.stall.begin(now) {
+			s.abandon(now)
+		}
+		if s.sent == len(s.queue) {
+			return s.probe(now)
+		}
+	} else {
+		s.stall.end()
+	}
+	if s.sent == len(s.queue) {
+		return nil, -1
+	}
+	if wait := s.pacer.Wait(now, s.path.Capacity(now)); wait > 0 {
+		return nil, wait
+	}
+	p := &s.queue[s.sent]
+	s.sent++
+	if p.Fragment.Index == 0 {
+		p.Fragment.Grace = now.Sub(s.lastSent)
+	}
+	frame := wire.Extend(s.frame, p.Fragment.Frame)
+	s.leave(now, p, frame)
+	return p, 0
+}
+
+func (s *Sender) leave(now time.Time, p *wire.Packet, frame uint64) {
+	p.Sequence = uint16(s.sequence)
+	s.path.Sent(now, s.sequence, p.Size(), frame)
+	s.pacer.Sent(p.Size())
+	s.sequence++
+	s.lastSent = now
+	s.stats.Packets++
+	s.stats.WireBytes += uint64(p.Size())
+}
+
+// Report takes in a report's bytes. Errors wrap wire.ErrFormat; ErrImpossible is a report that cannot be true. Neither moves
+// anything.
+func (s *Sender) Report(now time.Time, b []byte) error {
+	if err := s.report.Parse(b, s.path.Clock()); err != nil {
+		s.stats.BadReports++
+		return err
+	}
+	if !s.path.Report(now, &s.report) {
+		s.stats.BadReports++
+		return ErrImpossible
+	}
+	for _, frame := range s.path.Lost() {
+		s.ledger.Lost(now, frame)
+	}
+	s.stats.LostPackets += uint64(s.path.LostPackets())
+	if !s.ledger.Held(now, &s.report) {
+		s.stats.BadReports++
+		return ErrImpossible
+	}
+	s.lastOK = now
+	s.stats.Reports++
+	return nil
+}
+
+// ErrImpossible is a report that tells of what was never sent, or comes late.
+var ErrImpossible = errors.New("the report speaks of what was never sent, or is older than another")
+
+// Close lets go of all states.
+func (s *Sender) Close() {
+	s.ledger.Clear()
+	if s.waiting != nil {
+		s.waiting.release()
+		s.waiting = nil
+	}
+}
+
+// smoothed is a moving average of durations.
+type smoothed struct{ mean float64 }
+
+func (a *smoothed) add(d time.Duration) {
+	if a.mean == 0 {
+		a.mean = float64(d)
+	}
+	a.mean += (float64(d) - a.mean) / 8
+}
+
+func (a *smoothed) value() time.Duration { return time.Duration(math.Round(a.mean)) }

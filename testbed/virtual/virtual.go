@@ -1,0 +1,340 @@
+// Package virtual runs the whole endpoint in virtual time: the cores of sender and receiver, with the real codec, joined by two
+// emulated links. Nothing waits and no clock is read, so two runs give the same bytes, and a fault of the network is a test.
+package virtual
+
+import (
+	"fmt"
+	"image"
+	"slices"
+	"time"
+
+	"salsify/codec/vp8"
+	"salsify/receiver"
+	"salsify/sender"
+	"salsify/testbed/link"
+	"salsify/testbed/measure"
+	"salsify/transport/wire"
+)
+
+// How time passes (Run):
+//
+//  1. The instant of the next event is found: a picture is captured, an encoding or decoding ends, the pacer's wait is over, a
+//     packet or a report comes out of its link, a report is due, or something that the test planned happens.
+//  2. Everything that is due at that instant is done.
+//  3. The cores are asked what they want to do now, until they want nothing more.
+//
+// An encoding is done when it begins, and its result is kept until the time that it is said to take has passed.
+
+// Config is a world.
+type Config struct {
+	Sender   sender.Config
+	Scene    func(n uint64) *image.YCbCr // the source's pictures
+	Up, Down link.Config                 // the video's way, and the reports'
+	Duration time.Duration
+	// EncodeTime is how long the candidates of a picture take at an effort; DecodeTime a decoding. nil and 0: no time.
+	EncodeTime func(effort int) time.Duration
+	DecodeTime time.Duration
+	Plan       []Event
+	// Report, unless nil, may change or drop (nil) what the receiver reports.
+	Report func(now time.Duration, report []byte) []byte
+}
+
+// Event is something that happens at a time.
+type Event struct {
+	At time.Duration
+	Do func(*World)
+}
+
+// World is a running world.
+type World struct {
+	config   Config
+	start    time.Time
+	now      time.Time
+	sender   *sender.Sender
+	receiver *receiver.Receiver
+	up, down *link.Link
+
+	pictures uint64
+	wake     time.Time // of the pacer; zero: only an event wakes it
+	encoding *encoding
+	decoding *decoding
+	session  int                // count of sessions
+	encoded  map[uint64]encoded // by frame number, of this session
+	result   Result
+}
+
+type encoding struct {
+	done       time.Time
+	session    int
+	job        *sender.Job
+	candidates []sender.Candidate
+}
+
+type decoding struct {
+	done  time.Time
+	job   *receiver.Job
+	state *vp8.State
+	err   error
+}
+
+type encoded struct {
+	picture  uint64
+	captured time.Time
+	ssim     float64
+	id       vp8.ID
+}
+
+// packet is a packet of video on its way.
+type packet struct {
+	session int
+	p       wire.Packet
+}
+
+// report is a report on its way.
+type report struct {
+	session int
+	b       []byte
+}
+
+// reportOverhead is what a report has on the wire besides its own bytes: IP and UDP, RTCP APP, SRTCP.
+const reportOverhead = 28 + 8 + 4 + 2 + 4 + 16
+
+// Decision is a sender.Decision with the instant at which it fell, since the start.
+type Decision struct {
+	sender.Decision
+	At    time.Duration
+	Bytes int // of the frame, if it was sent
+}
+
+// Result is what happened.
+type Result struct {
+	Start, End time.Time
+	Captured   []time.Time
+	Shown      []measure.Shown
+	Decisions  []Decision
+	Sender     sender.Snapshot
+	Receiver   receiver.Stats
+	ReportWire int // bytes that reports took on the wire
+	Up, Down   link.Counters
+	Offered    int64 // bytes that the video's link could have carried
+	InStep     error // nil: the newest state that the receiver holds is the one that the sender made
+	MaxQueue   int   // bytes, of the video's link
+	EndQueue   int
+}
+
+// Summary sums up what a person saw.
+func (r *Result) Summary() measure.Summary { return measure.Summarize(r.Captured, r.Shown, r.End) }
+
+// Run runs a world to its end.
+func Run(config Config) (*Result, error) {
+	w := &World{config: config, start: time.Unix(1_000_000, 0)}
+	w.now = w.start
+	w.up, w.down = link.New(config.Up, w.start), link.New(config.Down, w.start)
+	slices.SortStableFunc(w.config.Plan, func(a, b Event) int { return int(a.At - b.At) })
+	if err := w.connect(); err != nil {
+		return nil, err
+	}
+	end := w.start.Add(config.Duration)
+	for {
+		next, ok := w.next()
+		if !ok || next.After(end) {
+			break
+		}
+		w.now = next
+		if err := w.step(); err != nil {
+			return nil, err
+		}
+	}
+	w.now = end
+	w.finish()
+	return &w.result, nil
+}
+
+// connect begins a session: both sides know nothing.
+func (w *World) connect() error {
+	s, err := sender.New(w.config.Sender, w.now)
+	if err != nil {
+		return err
+	}
+	w.session++
+	w.sender, w.receiver = s, receiver.New(w.now)
+	w.encoded = map[uint64]encoded{}
+	w.decoding = nil
+	return nil
+}
+
+// Restart is a receiver that died, whose successor the sender has found: a new session, nothing of the old one is left.
+func (w *World) Restart() {
+	w.sender.Close()
+	w.receiver.Close()
+	if err := w.connect(); err != nil {
+		panic(err) // the size was good before
+	}
+}
+
+// Forget is a receiver that lost its memory within the session.
+func (w *World) Forget() {
+	w.receiver.Close()
+	w.receiver = receiver.New(w.now)
+}
+
+// next finds the instant of the next event.
+func (w *World) next() (next time.Time, ok bool) {
+	consider := func(t time.Time) {
+		if !ok || t.Before(next) {
+			next, ok = t, true
+		}
+	}
+	consider(w.pictureAt(w.pictures))
+	if len(w.config.Plan) > 0 {
+		consider(w.start.Add(w.config.Plan[0].At))
+	}
+	if !w.wake.IsZero() {
+		consider(w.wake)
+	}
+	if w.encoding != nil {
+		consider(w.encoding.done)
+	}
+	if w.decoding != nil {
+		consider(w.decoding.done)
+	}
+	for _, l := range []*link.Link{w.up, w.down} {
+		if t, any := l.Next(); any {
+			consider(t)
+		}
+	}
+	if t, due := w.receiver.Next(); due {
+		consider(t)
+	}
+	if ok && next.Before(w.now) {
+		next = w.now
+	}
+	return next, ok
+}
+
+func (w *World) pictureAt(n uint64) time.Time {
+	return w.start.Add(time.Duration(n) * w.config.Sender.Interval)
+}
+
+func (w *World) step() error {
+	for len(w.config.Plan) > 0 && !w.now.Before(w.start.Add(w.config.Plan[0].At)) {
+		do := w.config.Plan[0].Do
+		w.config.Plan = w.config.Plan[1:]
+		do(w)
+	}
+	for !w.now.Before(w.pictureAt(w.pictures)) {
+		w.result.Captured = append(w.result.Captured, w.now)
+		w.sender.Picture(w.now, sender.Picture{Image: w.config.Scene(w.pictures), Captured: w.now, Number: w.pictures})
+		w.pictures++
+	}
+	for _, d := range w.up.Deliver(w.now) {
+		if p := d.Payload.(*packet); p.session == w.session {
+			w.receiver.Packet(d.At, &p.p)
+		}
+	}
+	for _, d := range w.down.Deliver(w.now) {
+		if r := d.Payload.(*report); r.session == w.session {
+			w.sender.Report(d.At, r.b) // a bad one is counted there
+		}
+	}
+	if e := w.encoding; e != nil && !w.now.Before(e.done) {
+		w.encoding = nil
+		w.decide(e)
+	}
+	if d := w.decoding; d != nil && !w.now.Before(d.done) {
+		w.decoding = nil
+		w.show(d)
+	}
+	w.work()
+	if b := w.receiver.Report(w.now); b != nil {
+		w.sendReport(slices.Clone(b))
+	}
+	return nil
+}
+
+// decide hands the sender what it let encode.
+func (w *World) decide(e *encoding) {
+	if e.session != w.session {
+		return
+	}
+	d := Decision{Decision: w.sender.Encoded(w.now, e.job, e.candidates), At: w.now.Sub(w.start)}
+	if d.Chosen >= 0 {
+		c := &e.candidates[d.Chosen]
+		d.Bytes = len(c.Frame)
+		w.encoded[d.Frame] = encoded{
+			picture: e.job.Picture.Number, captured: e.job.Picture.Captured, ssim: c.Stats.SSIM, id: c.State.ID(),
+		}
+	}
+	w.result.Decisions = append(w.result.Decisions, d)
+}
+
+// show hands the receiver what it let decode.
+func (w *World) show(d *decoding) {
+	if w.receiver.Decoded(w.now, d.job, d.state, d.err) {
+		e := w.encoded[d.job.Frame.Number]
+		w.result.Shown = append(w.result.Shown, measure.Shown{Number: e.picture, Captured: e.captured, At: w.now, SSIM: e.ssim})
+	}
+}
+
+func (w *World) sendReport(b []byte) {
+	if w.config.Report != nil {
+		b = w.config.Report(w.now.Sub(w.start), b)
+	}
+	if b == nil {
+		return
+	}
+	w.result.ReportWire += len(b) + reportOverhead
+	w.down.Send(w.now, len(b)+reportOverhead, &report{session: w.session, b: b})
+}
+
+// work asks the cores what they want to do now.
+func (w *World) work() {
+	if w.encoding == nil {
+		if job := w.sender.Job(w.now); job != nil {
+			var took time.Duration
+			if w.config.EncodeTime != nil {
+				took = w.config.EncodeTime(job.Options[0].Effort)
+			}
+			w.encoding = &encoding{done: w.now.Add(took), session: w.session, job: job, candidates: job.Encode()}
+		}
+	}
+	w.wake = time.Time{}
+	for {
+		p, wait := w.sender.Packet(w.now)
+		if p == nil {
+			if wait >= 0 {
+				w.wake = w.now.Add(max(wait, time.Microsecond))
+			}
+			break
+		}
+		sent := &packet{session: w.session, p: *p}
+		sent.p.Payload = slices.Clone(p.Payload)
+		w.up.Send(w.now, p.Size(), sent)
+		_, bytes := w.up.Queued()
+		w.result.MaxQueue = max(w.result.MaxQueue, bytes)
+	}
+	if w.decoding == nil {
+		if job := w.receiver.Job(w.now); job != nil {
+			d := &decoding{done: w.now.Add(w.config.DecodeTime), job: job}
+			d.state, _, d.err = vp8.Decode(job.Source, job.Frame.Data)
+			w.decoding = d
+		}
+	}
+}
+
+// finish takes stock.
+func (w *World) finish() {
+	r := &w.result
+	r.Start, r.End = w.start, w.now
+	r.Sender, r.Receiver = w.sender.Snapshot(w.now), w.receiver.Stats()
+	r.Up, r.Down = w.up.Counters(), w.down.Counters()
+	r.Offered = w.up.Offered(w.now)
+	_, r.EndQueue = w.up.Queued()
+	number, state, ok := w.receiver.Newest()
+	switch made, known := w.encoded[number]; {
+	case !ok:
+		r.InStep = fmt.Errorf("the receiver holds no state")
+	case !known || made.id != state.ID():
+		r.InStep = fmt.Errorf("the receiver's state of frame %d is not the one that the sender made", number)
+	}
+}
