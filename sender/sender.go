@@ -468,6 +468,10 @@ func (s *Sender) Report(now time.Time, b []byte) error {
 // ErrImpossible is a report that tells of what was never sent, or comes late.
 var ErrImpossible = errors.New("the report speaks of what was never sent, or is older than another")
 
+// Settled is the number of the newest frame whose state the receiver is known to hold: no later frame starts from an older one's. 0 is
+// the first state.
+func (s *Sender) Settled() uint64 { return s.ledger.Oldest() }
+
 // Close lets go of all states.
 func (s *Sender) Close() {
 	s.ledger.Clear()

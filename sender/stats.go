@@ -61,3 +61,25 @@ func (s *Stats) drop(reason string) {
 		s.Failed++
 	}
 }
+
+// plus adds two counts.
+func (s Stats) plus(t Stats) Stats {
+	s.Pictures += t.Pictures
+	s.Replaced += t.Replaced
+	s.Sent += t.Sent
+	s.KeyFrames += t.KeyFrames
+	for i := range s.Chosen {
+		s.Chosen[i] += t.Chosen[i]
+	}
+	s.NoRoom += t.NoRoom
+	s.Silent += t.Silent
+	s.LostSource += t.LostSource
+	s.Failed += t.Failed
+	s.Packets += t.Packets
+	s.LostPackets += t.LostPackets
+	s.Probes += t.Probes
+	s.WireBytes += t.WireBytes
+	s.Reports += t.Reports
+	s.BadReports += t.BadReports
+	return s
+}

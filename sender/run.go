@@ -1,0 +1,222 @@
+package sender
+
+import (
+	"context"
+	"errors"
+	"io"
+	"runtime"
+	"sync"
+	"time"
+
+	"salsify/transport/wire"
+)
+
+// How a session runs (Run): one core, under a lock, and around it
+//
+//  1. a goroutine that takes pictures from the source (it belongs to the caller, see Feed),
+//  2. one that encodes: it asks for a Job after each event, and hands the candidates back,
+//  3. one on a thread of its own that sends packets at the pacer's beat,
+//  4. one that reads reports,
+//
+// until the connection ends or the context does. After each event the others are woken by their signals.
+
+// Connection is the way to a receiver, as transport/rtc has it.
+type Connection interface {
+	// Send sends one packet at once. An error is of that packet alone.
+	Send(p *wire.Packet) error
+	// ReadReport reads the next report, and says when it came. An error ends the reading.
+	ReadReport(buf []byte) (n int, arrived time.Time, err error)
+	// Done is closed when the connection has ended, Err says why.
+	Done() <-chan struct{}
+	Err() error
+}
+
+// maxReport is the longest report in bytes.
+const maxReport = 22 + 5*wire.MaxArrivals
+
+// Event tells an observer of a picture that was encoded and sent or dropped.
+type Event struct {
+	At         time.Time
+	Picture    Picture // its Image is nil
+	Decision   Decision
+	Candidates []Candidate // without states
+	Settled    uint64      // no later frame will start from the state of an older frame than this
+	Snapshot   Snapshot
+}
+
+// Session is a Sender at work over a connection.
+type Session struct {
+	lock    sync.Mutex
+	core    *Sender
+	observe func(Event)
+
+	encode, pace signal
+}
+
+// signal wakes a goroutine; several signals before it looks count as one.
+type signal chan struct{}
+
+func (s signal) set() {
+	select {
+	case s <- struct{}{}:
+	default:
+	}
+}
+
+// NewSession returns a Session that knows nothing of the path yet. observe, which may be nil, is called after each picture, from
+// one goroutine; it must not call the Session.
+func NewSession(config Config, observe func(Event)) (*Session, error) {
+	core, err := New(config, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	return &Session{core: core, observe: observe, encode: make(signal, 1), pace: make(signal, 1)}, nil
+}
+
+// Feed gives the Session the newest picture. It may be called from any goroutine.
+func (s *Session) Feed(p Picture) {
+	s.lock.Lock()
+	s.core.Picture(time.Now(), p)
+	s.lock.Unlock()
+	s.encode.set()
+}
+
+// Snapshot returns counts and what holds now.
+func (s *Session) Snapshot() Snapshot {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	return s.core.Snapshot(time.Now())
+}
+
+// Run sends until the context ends, which is no error, or the connection does, whose error it returns. The Session cannot be used
+// again.
+func (s *Session) Run(ctx context.Context, connection Connection) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	var all sync.WaitGroup
+	all.Go(func() { s.encoding(ctx) })
+	all.Go(func() { s.pacing(ctx, connection) })
+	all.Go(func() { s.reports(connection, stop) })
+	select {
+	case <-ctx.Done():
+	case <-connection.Done():
+		stop(connection.Err())
+	}
+	cause := context.Cause(ctx)
+	if closer, ok := connection.(io.Closer); ok {
+		closer.Close() // ends the reading of reports
+	}
+	all.Wait()
+	s.lock.Lock()
+	s.core.Close()
+	s.lock.Unlock()
+	if errors.Is(cause, context.Canceled) || errors.Is(cause, context.DeadlineExceeded) {
+		return nil
+	}
+	return cause
+}
+
+// encoding is the second goroutine.
+func (s *Session) encoding(ctx context.Context) {
+	retry := time.NewTimer(0)
+	defer retry.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.encode:
+		case <-retry.C: // a stalled path lets a picture through now and then, without an event
+		}
+		for ctx.Err() == nil {
+			s.lock.Lock()
+			job := s.core.Job(time.Now())
+			s.lock.Unlock()
+			if job == nil {
+				break
+			}
+			candidates := job.Encode()
+			now := time.Now()
+			s.lock.Lock()
+			decision := s.core.Encoded(now, job, candidates)
+			event := Event{
+				At: now, Picture: job.Picture, Decision: decision, Candidates: candidates,
+				Settled: s.core.Settled(), Snapshot: s.core.Snapshot(now),
+			}
+			s.lock.Unlock()
+			s.pace.set()
+			if s.observe != nil {
+				event.Picture.Image, event.Picture.Release = nil, nil
+				for i := range candidates {
+					candidates[i].State = nil
+				}
+				s.observe(event)
+			}
+		}
+		retry.Reset(stallRetry)
+	}
+}
+
+// stallRetry is how often a stalled sender looks whether a frame may go out.
+const stallRetry = 50 * time.Millisecond
+
+// pacing is the third goroutine.
+func (s *Session) pacing(ctx context.Context, connection Connection) {
+	runtime.LockOSThread() // sleepPrecisely blocks it
+	defer runtime.UnlockOSThread()
+	idle := time.NewTimer(time.Hour)
+	defer idle.Stop()
+	var packet wire.Packet
+	var payload [wire.MaxPayload]byte
+	for ctx.Err() == nil {
+		s.lock.Lock()
+		p, wait := s.core.Packet(time.Now())
+		if p != nil {
+			packet = *p
+			packet.Payload = payload[:copy(payload[:], p.Payload)]
+		}
+		s.lock.Unlock()
+		switch {
+		case p != nil:
+			connection.Send(&packet) // a failure is a loss, which the reports will show
+		case wait >= 0 && wait <= longestSleep:
+			sleepPrecisely(wait)
+		default:
+			if wait < 0 || wait > idleCheck {
+				wait = idleCheck // the path may have stalled in the meantime
+			}
+			idle.Reset(wait)
+			select {
+			case <-ctx.Done():
+			case <-s.pace:
+			case <-idle.C:
+			}
+		}
+	}
+}
+
+const (
+	// longestSleep is the longest wait that is slept on the thread, deaf to signals. Longer ones need no precision.
+	longestSleep = 5 * time.Millisecond
+	idleCheck    = 50 * time.Millisecond
+)
+
+// reports is the fourth goroutine.
+func (s *Session) reports(connection Connection, stop context.CancelCauseFunc) {
+	buffer := make([]byte, maxReport)
+	for {
+		n, arrived, err := connection.ReadReport(buffer)
+		if err != nil {
+			select {
+			case <-connection.Done():
+				err = connection.Err()
+			default:
+			}
+			stop(err)
+			return
+		}
+		s.lock.Lock()
+		s.core.Report(arrived, buffer[:n]) // a bad one is counted there
+		s.lock.Unlock()
+		s.pace.set()
+		s.encode.set()
+	}
+}
