@@ -1,0 +1,258 @@
+// Salsify-recv receives live video from a salsify-send, and shows it.
+//
+//	salsify-recv
+//
+// "salsify-recv --help" teaches the rest.
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"salsify/cmd/internal/live"
+	"salsify/cmd/internal/metrics"
+	"salsify/display"
+	"salsify/receiver"
+	"salsify/transport/rtc"
+	"salsify/transport/rtc/key"
+)
+
+// A call, in order:
+//
+//  1. The flags are read, the key is found or made, the display and the files are opened.
+//  2. It listens, and prints what to type at the other side (invite.go).
+//  3. The first sender that comes is shown until it goes, then the next: a line a second to the screen (report.go).
+//  4. At --duration or Ctrl-C the sender is told goodbye, the display is closed, a summary is printed.
+
+// Exit statuses.
+const (
+	exitOK     = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+const about = `Usage: salsify-recv [flags]
+
+Receives live video from a salsify-send, and shows it. It prints what to type at the other side. One port is enough, TCP and UDP;
+a sender may be behind a NAT.
+
+Only a sender that has the key can send, and it can tell that it sends to nobody else. The key is a new one at each start unless
+it is given by --key-file, --key or $SALSIFY_KEY.
+
+Examples:
+  salsify-recv --display - | ffplay -i -
+  salsify-recv --display seen.y4m --key-file ~/.salsify-key
+  salsify-recv --listen :7000 --display none --stats frames.json --metrics localhost:9100
+
+Flags:
+`
+
+type options struct {
+	listen    string
+	display   string
+	keyText   string
+	keyFile   string
+	open      bool
+	tlsCert   string
+	tlsKey    string
+	showToken bool
+	once      bool
+	duration  time.Duration
+	stats     string
+	metrics   string
+	logLevel  string
+	verbose   bool
+}
+
+func main() { os.Exit(run(os.Args[1:], os.Stdout)) }
+
+func run(arguments []string, stdout *os.File) int {
+	screen := live.New(os.Stderr)
+	o, err := parse(arguments)
+	if errors.Is(err, pflag.ErrHelp) {
+		fmt.Fprint(stdout, about, flags(&options{}).FlagUsages())
+		return exitOK
+	}
+	if err != nil {
+		screen.Say("salsify-recv: %v\n\"salsify-recv --help\" shows how to call it.", err)
+		return exitUsage
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := receive(ctx, o, stdout, screen); err != nil {
+		screen.Done()
+		screen.Say("salsify-recv: %v", err)
+		return exitFailed
+	}
+	return exitOK
+}
+
+func flags(o *options) *pflag.FlagSet {
+	f := pflag.NewFlagSet("salsify-recv", pflag.ContinueOnError)
+	f.SortFlags = false
+	f.Usage = func() {}
+	f.StringVar(&o.listen, "listen", ":9000", "`ADDRESS` to listen at, TCP and UDP; port 0 finds a free one")
+	f.StringVar(&o.display, "display", "none", "where to show: none, a `FILE.y4m`, or - for YUV4MPEG2 on standard output")
+	f.StringVar(&o.keyFile, "key-file", "", "the key is the first line of this `FILE`, which is made if it is not there")
+	f.StringVar(&o.keyText, "key", os.Getenv("SALSIFY_KEY"), "the `KEY` itself; other users of the machine can see it here")
+	f.Lookup("key").DefValue = ""
+	f.BoolVar(&o.open, "open", false, "let anyone send, with no key")
+	f.StringVar(&o.tlsCert, "tls-cert", "", "`FILE` with a public certificate and its chain (PEM)")
+	f.StringVar(&o.tlsKey, "tls-key", "", "`FILE` with its private key (PEM)")
+	f.BoolVar(&o.showToken, "show-token", false, "print the bearer token, for standard WHIP clients")
+	f.BoolVar(&o.once, "once", false, "end when the first sender has gone")
+	f.DurationVar(&o.duration, "duration", 0, "stop after this time, such as 30s (default: at Ctrl-C)")
+	f.StringVar(&o.stats, "stats", "", "write a JSON line for every frame to this `FILE` (docs/endpoint.md)")
+	f.StringVar(&o.metrics, "metrics", "", "serve metrics for Prometheus at this `ADDRESS`, such as localhost:9100")
+	f.StringVar(&o.logLevel, "log-level", "warn", "details of the connection: debug, info, warn or error")
+	f.BoolVar(&o.verbose, "verbose", false, "a line for every frame")
+	return f
+}
+
+func parse(arguments []string) (*options, error) {
+	o := &options{}
+	f := flags(o)
+	if err := f.Parse(arguments); err != nil {
+		return nil, err
+	}
+	switch {
+	case f.NArg() > 0:
+		return nil, fmt.Errorf("%q: no arguments are expected; an address to listen at goes after --listen", f.Arg(0))
+	case (o.tlsCert == "") != (o.tlsKey == ""):
+		return nil, errors.New("--tls-cert and --tls-key go together")
+	case o.keyFile != "" && f.Changed("key"):
+		return nil, errors.New("--key and --key-file: only one of them can be the key")
+	case o.duration < 0:
+		return nil, fmt.Errorf("--duration is %v", o.duration)
+	}
+	if _, _, err := net.SplitHostPort(o.listen); err != nil {
+		return nil, fmt.Errorf("--listen is %q: write [HOST]:PORT, such as :9000", o.listen)
+	}
+	return o, nil
+}
+
+// secret finds the key, or makes one.
+func secret(o *options, screen *live.Screen) (key.Key, error) {
+	switch {
+	case o.keyFile != "":
+		k, created, err := key.Load(o.keyFile)
+		if err != nil {
+			return k, fmt.Errorf("--key-file: %w", err)
+		}
+		if created {
+			screen.Say("made a new key in %s", o.keyFile)
+		}
+		return k, nil
+	case o.keyText != "":
+		k, err := key.Parse(o.keyText)
+		if err != nil {
+			return k, fmt.Errorf("--key: %w", err)
+		}
+		return k, nil
+	default:
+		return key.New(), nil
+	}
+}
+
+// level reads --log-level.
+func level(name string) (slog.Level, error) {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(name)); err != nil {
+		return 0, fmt.Errorf("--log-level is %q, not debug, info, warn or error", name)
+	}
+	return l, nil
+}
+
+// receive does steps 1 to 4.
+func receive(ctx context.Context, o *options, stdout io.Writer, screen *live.Screen) error {
+	logLevel, err := level(o.logLevel)
+	if err != nil {
+		return err
+	}
+	k, err := secret(o, screen)
+	if err != nil {
+		return err
+	}
+	var certificate *tls.Certificate
+	if o.tlsCert != "" {
+		c, err := tls.LoadX509KeyPair(o.tlsCert, o.tlsKey)
+		if err != nil {
+			return fmt.Errorf("--tls-cert: %w", err)
+		}
+		certificate = &c
+	}
+	shown, err := display.Open(o.display, display.Options{
+		Rate: displayRate, Stdout: stdout, Report: func(message string) { screen.Say("display: %s", message) },
+	})
+	if err != nil {
+		return err
+	}
+	view, err := newView(screen, o)
+	if err != nil {
+		return errors.Join(err, shown.Close())
+	}
+	listener, err := rtc.Listen(o.listen, rtc.ListenConfig{
+		Key: k, Open: o.open, Certificate: certificate, Logger: slog.New(slog.NewTextHandler(screen, &slog.HandlerOptions{Level: logLevel})),
+		Refused: view.refused, Roamed: view.roamed,
+	})
+	if err != nil {
+		return errors.Join(err, view.close(), shown.Close())
+	}
+	invite(screen, o, k, listener.Addr().Port)
+	if o.metrics != "" {
+		address, err := metrics.Serve(ctx, o.metrics, view.measured())
+		if err != nil {
+			return errors.Join(err, listener.Close(), view.close(), shown.Close())
+		}
+		screen.Say("metrics: http://%v/metrics", address)
+	}
+	if o.duration > 0 {
+		var stop context.CancelFunc
+		ctx, stop = context.WithTimeout(ctx, o.duration)
+		defer stop()
+	}
+	go view.run(ctx)
+	err = serve(ctx, o, listener, shown, view)
+	err = errors.Join(err, listener.Close(), shown.Close())
+	view.summary(shown.Stats())
+	return errors.Join(err, view.close())
+}
+
+// displayRate is what the header of YUV4MPEG2 says, which must be before any picture has come: pictures come when they come.
+const displayRate = 30
+
+// serve shows one sender after the other.
+func serve(ctx context.Context, o *options, listener *rtc.Listener, shown display.Display, view *view) error {
+	for {
+		connection, err := listener.Accept(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		view.screen.Say("showing the sender at %s", connection.Remote())
+		session := receiver.NewSession(shown.Show, view.frame)
+		view.begin(session)
+		err = session.Run(ctx, connection)
+		view.end(session)
+		if ctx.Err() != nil {
+			return nil
+		}
+		view.screen.Say("the sender is gone: %v", err)
+		if o.once {
+			return nil
+		}
+	}
+}
