@@ -37,7 +37,7 @@ type Config struct {
 const (
 	// window is how much time of service the estimate looks back on. Cellular capacity keeps about 100 ms; fewer packets make
 	// the estimate noisy on links that serve in bursts.
-	window = 150 * time.Millisecond
+	window = 120 * time.Millisecond
 	// priorWeight is how much time of service the first estimate stands for, so that one packet does not overthrow it.
 	priorWeight = 10 * time.Millisecond
 	// telling is the least size of a packet that finds the link idle and still counts: a link that serves in turns makes short
