@@ -3,24 +3,36 @@ package sender
 import "time"
 
 // The codec's effort follows the time that it takes: as high as lets the candidates be ready within a share of the time between
-// two pictures. What is learned late is sent late, so not all of that time may be used.
+// two pictures. What is learned late is sent late, so not all of that time may be used. Where even the least effort takes too
+// long, the quantizer is kept up: on a fast network most of the time goes into the noise of fine pictures.
 
 const (
 	tooLong  = 0.7 // share of the interval above which the effort is lowered
 	headroom = 0.4 // and below which it is raised
-	// pause is how long the effort is watched before it is raised; it is lowered at once.
-	pause = time.Second
+	// pause is how long the effort is watched before it is raised; it is lowered as soon as some pictures have shown it.
+	pause   = time.Second
+	watched = 4 // pictures
+
+	// leastEffort is the least that is used: effort 0 takes hardly less time (docs/codec.md) and a third more bytes.
+	leastEffort = 1
+
+	minQuantizer  = 8  // below, any camera's noise takes all bytes, and nobody sees it
+	maxLeast      = 32 // the least quantizer is not raised further: rather fewer pictures than that coarse ones
+	quantizerStep = 6
 )
 
 // effort is the controller.
 type effort struct {
 	level, max int
+	least      int // quantizer index: none finer is used
 	times      smoothed
 	changed    time.Time
 	watched    int // pictures since the last change
 }
 
-func newEffort(max int) effort { return effort{level: min(2, max), max: max} }
+func newEffort(max int) effort {
+	return effort{level: min(leastEffort, max), max: max, least: minQuantizer}
+}
 
 // time is how long the candidates of a picture take.
 func (e *effort) time() time.Duration { return e.times.value() }
@@ -29,11 +41,20 @@ func (e *effort) time() time.Duration { return e.times.value() }
 func (e *effort) took(d, interval time.Duration, now time.Time) {
 	e.times.add(d)
 	e.watched++
+	if e.watched < watched {
+		return
+	}
 	share := float64(e.times.value()) / float64(interval)
 	switch {
-	case share > tooLong && e.level > 0 && e.watched >= 4:
+	case share > tooLong && e.level > leastEffort:
 		e.level--
-	case share < headroom && e.level < e.max && e.watched >= 4 && now.Sub(e.changed) >= pause:
+	case share > tooLong && e.least < maxLeast:
+		e.least += quantizerStep
+	case share >= headroom || now.Sub(e.changed) < pause:
+		return
+	case e.least > minQuantizer:
+		e.least = max(minQuantizer, e.least-quantizerStep)
+	case e.level < e.max:
 		e.level++
 	default:
 		return

@@ -65,7 +65,7 @@ const (
 
 	// aim is how much of the time between two pictures the larger candidate may take on the link, with what still waits
 	// there. Filling all of it would leave each frame waiting for the end of the one before.
-	aim = 0.8
+	aim = 0.7
 	// steady is the least share of that at which the larger candidate is aimed while something waits. Frames that are large and
 	// tiny by turns look worse than even ones, and the next is foretold badly from them.
 	steady = 0.4
@@ -73,6 +73,10 @@ const (
 	lesser = 0.5
 	// smallestAim is the least that a candidate is aimed at, in bytes: about a packet.
 	smallestAim = 900
+	// keyQuantizer is the larger candidate's for a key frame: coarse, since the pictures after it make it fine. keyFactor is
+	// how much larger a key frame is taken to be than the frame after it.
+	keyQuantizer = 90
+	keyFactor    = 3
 	// maxDrops is after how many pictures that were dropped in a row the smallest candidate leaves anyhow.
 	maxDrops = 3
 	// steering is how often the conventional encoder is told a rate.
@@ -184,37 +188,26 @@ func (s *Sender) Job(now time.Time) *Job {
 
 // options chooses the candidates.
 func (s *Sender) options(now time.Time, source *vp8.State) []vp8.Options {
-	size := s.aim(now)
 	common := vp8.Options{Effort: s.effort.level, Goroutines: s.config.Goroutines}
-	if s.config.Mode == Conventional || s.config.Mode == ConventionalCodec {
-		common.FrameBytes = size
-		return []vp8.Options{common}
-	}
-	candidates := []int{size}
-	if s.config.Mode == Salsify {
-		candidates = append(candidates, int(float64(size)*lesser))
+	if !source.HasPicture() { // nothing is known of the size of a key frame; the first should be there soon
+		common.Effort = 0
 		common.Goroutines = max(1, common.Goroutines/2)
+		coarse, coarsest := common, common
+		coarse.Quantizer, coarsest.Quantizer = keyQuantizer, maxQuantizer
+		return []vp8.Options{coarse, coarsest}
 	}
-	options := make([]vp8.Options, len(candidates))
-	for i, bytes := range candidates {
-		options[i] = common
-		if !source.HasPicture() || !s.sizes.known() { // key frames are rare, and nothing is known of their sizes
-			if i == 0 {
-				options[i].FrameBytes = bytes
-			} else {
-				options[i].Quantizer = maxQuantizer // if even that is not as small
-			}
-			continue
-		}
-		options[i].Quantizer = s.sizes.quantizer(bytes)
-		if i > 0 {
-			options[i].Quantizer = max(options[i].Quantizer, min(options[0].Quantizer+minSpread, maxQuantizer))
-		}
+	larger := common
+	size := s.aim(now)
+	larger.Quantizer = s.sizes.quantizer(size, s.effort.least, maxQuantizer)
+	if s.config.Mode != Salsify {
+		return []vp8.Options{larger}
 	}
-	if len(options) == 2 && options[0].FrameBytes == 0 && options[0].Quantizer == options[1].Quantizer {
-		options = options[:1] // at the end of the scale
-	}
-	return options
+	larger.Quantizer = min(larger.Quantizer, maxQuantizer-minSpread)
+	smaller := larger
+	smaller.Quantizer = s.sizes.quantizer(int(lesser*float64(size)), larger.Quantizer+minSpread, maxQuantizer)
+	larger.Goroutines = max(1, larger.Goroutines/2)
+	smaller.Goroutines = larger.Goroutines
+	return []vp8.Options{larger, smaller}
 }
 
 // aim is the size in bytes that the next frame should have: what leaves the link before the frame after it comes.
@@ -228,9 +221,6 @@ func (s *Sender) aim(now time.Time) int {
 	}
 	rate := s.path.Capacity(now)
 	onLink := time.Duration(aim * float64(interval))
-	if !s.sizes.known() {
-		onLink = s.config.Tolerance // the first frame has the link for itself
-	}
 	full := rate.Bytes(onLink)
 	room := s.path.Room(now, onLink+s.effort.time()) - s.backlog()
 	return max(smallestAim, min(full, max(room, int(steady*float64(full)))))
@@ -304,9 +294,15 @@ func (s *Sender) Encoded(now time.Time, job *Job, candidates []Candidate) Decisi
 func (s *Sender) learn(job *Job, candidates []Candidate) {
 	points := make([]sizePoint, 0, len(candidates))
 	for i := range candidates {
-		if c := &candidates[i]; c.Err == nil && !c.Stats.Info.Key {
-			points = append(points, sizePoint{quantizer: c.Stats.Info.Quantizer, bytes: len(c.Frame)})
+		c := &candidates[i]
+		if c.Err != nil {
+			continue
 		}
+		bytes := len(c.Frame)
+		if c.Stats.Info.Key {
+			bytes /= keyFactor
+		}
+		points = append(points, sizePoint{quantizer: c.Stats.Info.Quantizer, bytes: bytes})
 	}
 	s.sizes.learn(points)
 }

@@ -7,7 +7,6 @@ import "math"
 // candidate, all from one source state, so the line through them has the right slope for the content.
 
 const (
-	minQuantizer = 4   // below, the noise of any camera takes all bytes
 	maxQuantizer = 127 // RFC 6386, section 9.6
 	minSpread    = 6   // quantizer indices between two candidates, so that they differ by a fifth at least
 
@@ -31,8 +30,6 @@ type sizes struct {
 	// height is the logarithm of the size at quantizer at.
 	height, at float64
 }
-
-func (s *sizes) known() bool { return s.points > 0 }
 
 // learn moves the line through the sizes of a picture's candidates.
 func (s *sizes) learn(points []sizePoint) {
@@ -62,8 +59,8 @@ func (s *sizes) learn(points []sizePoint) {
 // foretold is the logarithm of the size at a quantizer.
 func (s *sizes) foretold(quantizer float64) float64 { return s.height - s.slope*(quantizer-s.at) }
 
-// quantizer returns the quantizer index at which a frame is foretold to take that many bytes.
-func (s *sizes) quantizer(bytes int) int {
+// quantizer returns the quantizer index, from least to most, at which a frame is foretold to take that many bytes.
+func (s *sizes) quantizer(bytes, least, most int) int {
 	q := s.at + (s.height-math.Log(float64(max(bytes, 1))))/s.slope
-	return int(math.Round(min(max(q, minQuantizer), maxQuantizer)))
+	return int(math.Round(min(max(q, float64(least)), float64(most))))
 }

@@ -66,7 +66,7 @@ func (s *stall) frameDue(now time.Time) bool { return s.frames.due(now) }
 // lean turns a Job into one for a single small candidate.
 func (s *stall) lean(job *Job) {
 	o := job.Options[len(job.Options)-1]
-	o.FrameBytes, o.Quantizer = 0, maxQuantizer
+	o.Quantizer = maxQuantizer
 	job.Options = append(job.Options[:0], o)
 }
 

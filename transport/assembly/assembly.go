@@ -24,8 +24,8 @@ type Frame struct {
 	Oldest    uint64 // the receiver may forget the states of frames before this one; 0: keep all
 	Timestamp uint32 // of RTP
 	Data      []byte
-	First     time.Time // arrival of its first packet
-	Last      time.Time // and of its last
+	First     time.Time // arrival of the packet that came first
+	Last      time.Time // and of the one that came last
 	WireBytes int       // what its packets took on the wire
 }
 
@@ -78,7 +78,7 @@ func (a *Assembler) Add(arrival time.Time, p *wire.Packet) *Frame {
 		a.stats.Duplicates++
 		return nil
 	}
-	f := a.find(number, p)
+	f := a.find(arrival, number, p)
 	if f == nil {
 		return nil
 	}
@@ -122,7 +122,7 @@ func (a *Assembler) GiveUp(before uint64) int {
 }
 
 // find returns the unfinished frame of that number, which p may begin.
-func (a *Assembler) find(number uint64, p *wire.Packet) *partial {
+func (a *Assembler) find(arrival time.Time, number uint64, p *wire.Packet) *partial {
 	at := len(a.frames)
 	for at > 0 && a.frames[at-1].frame.Number >= number {
 		at--
@@ -131,7 +131,7 @@ func (a *Assembler) find(number uint64, p *wire.Packet) *partial {
 		return a.frames[at]
 	}
 	f := &partial{
-		frame:   Frame{Number: number, Source: p.Fragment.Source, Timestamp: p.Timestamp},
+		frame:   Frame{Number: number, Source: p.Fragment.Source, Timestamp: p.Timestamp, First: arrival},
 		pieces:  make([][]byte, p.Fragment.Count),
 		missing: int(p.Fragment.Count),
 	}
