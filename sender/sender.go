@@ -222,8 +222,21 @@ func (s *Sender) aim(now time.Time) int {
 	rate := s.path.Capacity(now)
 	onLink := time.Duration(aim * float64(interval))
 	full := rate.Bytes(onLink)
+	if s.ledger.Cautious() {
+		full = min(full, s.survivable())
+	}
 	room := s.path.Room(now, onLink+s.effort.time()) - s.backlog()
 	return max(smallestAim, min(full, max(room, int(steady*float64(full)))))
+}
+
+// survivable is the size of a frame that arrives whole every other time, at the losses of late.
+func (s *Sender) survivable() int {
+	loss := min(s.path.Loss(), 0.5)
+	if loss <= 0 {
+		return math.MaxInt32
+	}
+	packets := max(1, math.Log(0.5)/math.Log(1-loss))
+	return int(min(packets*(wire.MaxPayload-wire.DescriptorSize), math.MaxInt32))
 }
 
 // backlog is how many bytes wait for the pacer.
@@ -371,7 +384,7 @@ func (s *Sender) send(job *Job, c *Candidate) uint64 {
 		// Packets in the queue may still point into the old buffer.
 		s.buffer = make([]byte, 0, 2*(len(c.Frame)+n*wire.DescriptorSize))
 	}
-	oldest := s.frame - min(s.frame, s.ledger.Oldest())
+	oldest := s.frame - min(s.ledger.Oldest(), job.source.Frame)
 	for i := range n {
 		piece := c.Frame[i*len(c.Frame)/n : (i+1)*len(c.Frame)/n]
 		begin := len(s.buffer)
@@ -444,7 +457,8 @@ func (s *Sender) Report(now time.Time, b []byte) error {
 		s.stats.BadReports++
 		return err
 	}
-	if !s.path.Report(now, &s.report) {
+	stalled := s.path.Stalled(now)
+	if !s.ledger.Possible(&s.report) || !s.path.Report(now, &s.report) {
 		s.stats.BadReports++
 		return ErrImpossible
 	}
@@ -452,9 +466,9 @@ func (s *Sender) Report(now time.Time, b []byte) error {
 		s.ledger.Lost(now, frame)
 	}
 	s.stats.LostPackets += uint64(s.path.LostPackets())
-	if !s.ledger.Held(now, &s.report) {
-		s.stats.BadReports++
-		return ErrImpossible
+	s.ledger.Held(now, &s.report)
+	if stalled {
+		s.ledger.Doubt() // of what left into the silence, much is lost
 	}
 	s.lastOK = now
 	s.stats.Reports++

@@ -59,7 +59,9 @@ func Summarize(captured []time.Time, shown []Shown, end time.Time) Summary {
 			last = p.At
 		}
 		s.LongestFreeze = max(s.LongestFreeze, end.Sub(last))
-		s.Rate = float64(len(shown)) / end.Sub(captured[0]).Seconds()
+		if took := end.Sub(captured[0]); took > 0 {
+			s.Rate = float64(len(shown)) / took.Seconds()
+		}
 	}
 	return s
 }

@@ -176,6 +176,7 @@ func (w *World) Restart() {
 func (w *World) Forget() {
 	w.receiver.Close()
 	w.receiver = receiver.New(w.now)
+	w.decoding = nil
 }
 
 // next finds the instant of the next event.

@@ -21,10 +21,10 @@ const (
 	// packetsPerReport is how many packets may come before the sender hears of them.
 	packetsPerReport = 16
 
-	// The allowance: share of the video's bytes, and at least floor, which at 500 kbit/s of video is 4.2 % as well. Below
-	// that rate feedback costs more of the video, since a late report costs the picture more still.
-	share = 0.042
-	floor = 21 * bitrate.KbitPerSecond
+	// The allowance: a share of the video's bytes, and a steady floor. At 500 kbit/s of video both together are 4.8 % of it,
+	// below that rate more, since a late report costs the picture more still.
+	share = 0.024
+	floor = 12 * bitrate.KbitPerSecond
 	// reportOverhead is what a report has on the wire besides its own bytes: IP and UDP, RTCP's header and the APP packet's
 	// name and length, and SRTCP's index and tag.
 	reportOverhead = 28 + 8 + 4 + 2 + 4 + 16
@@ -122,6 +122,9 @@ func (r *Recorder) Due() (time.Time, bool) {
 		if missing := float64(r.cost()) - r.allowance; missing > 0 {
 			if affordable := r.accrued.Add(floor.Time(int(missing) + 1)); affordable.After(due) {
 				due = affordable
+			}
+			if longest := r.lastReport.Add(maxInterval); due.After(longest) {
+				due = longest
 			}
 		}
 	}

@@ -93,7 +93,7 @@ func (a *Assembler) Add(arrival time.Time, p *wire.Packet) *Frame {
 	f.pieces[p.Fragment.Index] = append(a.buffer(), piece...)
 	f.missing--
 	f.bytes += len(piece)
-	a.bytes += len(piece)
+	a.bytes += wire.MaxPayload // what its buffer takes
 	f.frame.Last = arrival
 	f.frame.WireBytes += p.Size()
 	if f.missing > 0 {
@@ -164,12 +164,12 @@ func (a *Assembler) remove(number uint64) {
 					a.spare = append(a.spare, piece)
 				}
 			}
-			a.bytes -= f.bytes
+			a.bytes -= (len(f.pieces) - f.missing) * wire.MaxPayload
 			a.frames = append(a.frames[:i], a.frames[i+1:]...)
 			break
 		}
 	}
-	a.done[number%remembered] = number
+	a.done[number%remembered] = max(a.done[number%remembered], number)
 }
 
 func (a *Assembler) buffer() []byte {

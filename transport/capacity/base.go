@@ -3,8 +3,9 @@ package capacity
 import "time"
 
 // baseWindow is over how long the smallest one-way delay counts: one to two of these. Clocks drift by some 50 us a second at
-// worst, routes change, and a queue of our own making does not last that long.
-const baseWindow = 10 * time.Second
+// worst, a queue of our own making does not last that long, and after a change to a longer route the estimate is too low until the
+// window has passed.
+const baseWindow = 4 * time.Second
 
 // baseDelay is the smallest one-way delay of late, with the clocks' offset: the smallest of this window and the one before.
 type baseDelay struct {

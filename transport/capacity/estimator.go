@@ -38,6 +38,10 @@ const (
 	// window is how much time of service the estimate looks back on. Cellular capacity keeps about 100 ms; fewer packets make
 	// the estimate noisy on links that serve in bursts.
 	window = 120 * time.Millisecond
+	// quickWindow is a shorter look back, which counts where it gives less and packets have waited longer than quickDelay: then
+	// the link has become slower, and each frame that is too large makes it worse.
+	quickWindow = 50 * time.Millisecond
+	quickDelay  = 50 * time.Millisecond
 	// priorWeight is how much time of service the first estimate stands for, so that one packet does not overthrow it.
 	priorWeight = 10 * time.Millisecond
 	// telling is the least size of a packet that finds the link idle and still counts: a link that serves in turns makes short
@@ -60,6 +64,12 @@ const (
 	// comes after all is held, not lost: see package ledger.
 	reordered = 3
 
+	// lossMemory is over how many packets the share of losses is smoothed.
+	lossMemory = 100
+
+	// anew is how far back the count of reports must go to be that of another receiver, and not of a report that is late.
+	anew = 64
+
 	// Silence: feedback is late after the usual time for it and lateMargin, and the path stalled after stallMargin more.
 	lateMargin  = 15 * time.Millisecond
 	stallMargin = 120 * time.Millisecond
@@ -74,16 +84,17 @@ type Estimator struct {
 	log    sentLog
 	base   baseDelay
 
-	bytes   float64       // weighted bytes of the window
-	service time.Duration // and the service time that they took
+	meter   meter // over window
+	quick   meter // over quickWindow
 	carried carried
 
-	highest     uint64        // newest packet by sequence number that has come
-	lastArrival time.Duration // latest arrival, on the receiver's clock
-	lastDelay   time.Duration // one-way delay of that packet, with the clocks' offset
-	reports     int
-	number      uint16        // of the newest report
-	unwrap      time.Duration // an arrival time seen before
+	highest        uint64        // newest packet by sequence number that has come
+	lastArrival    time.Duration // latest arrival, on the receiver's clock
+	lastDelay      time.Duration // one-way delay of that packet, with the clocks' offset
+	reports        int
+	gap, restarted bool          // nothing is known of the packets before the next one; the receiver's clock is another one
+	number         uint16        // of the newest report
+	unwrap         time.Duration // an arrival time seen before
 
 	usual     time.Duration // from when a packet leaves the link to when the sender hears of it, smoothed
 	deviation time.Duration // its mean deviation
@@ -91,13 +102,13 @@ type Estimator struct {
 
 	lost        []uint64 // frames with lost packets, of the last Report
 	lostPackets int
+	loss        float64 // share of packets lost, smoothed
 }
 
 // New returns an Estimator that knows nothing yet.
 func New(config Config, now time.Time) *Estimator {
-	e := &Estimator{config: config, epoch: now, service: priorWeight}
-	e.bytes = float64(config.Initial.Bytes(time.Second)) * priorWeight.Seconds()
-	return e
+	prior := meter{bytes: float64(config.Initial.Bytes(time.Second)) * priorWeight.Seconds(), service: priorWeight}
+	return &Estimator{config: config, epoch: now, meter: prior, quick: prior}
 }
 
 // Sent notes that a packet of size bytes, with all headers, left now. Sequence numbers follow each other, from any first one;
@@ -117,12 +128,21 @@ func (e *Estimator) Report(now time.Time, r *wire.Report) bool {
 	if highest < e.log.first || highest >= e.log.next || highest < e.highest {
 		return false
 	}
-	if e.reports > 0 && int16(r.Number-e.number) <= 0 {
-		return false
+	if e.reports > 0 {
+		switch since := int16(r.Number - e.number); {
+		case since > 0:
+		case since > -anew:
+			return false
+		default: // another receiver, with another clock
+			e.base, e.carried, e.lastArrival = baseDelay{}, carried{}, math.MinInt64/2
+			e.usual, e.deviation = 0, 0
+			e.restarted = true
+		}
 	}
 	e.number = r.Number
 	news := e.reports == 0 || highest > e.highest
 	e.unwrap = r.At
+	e.gap = e.restarted || e.reports > 0 && highest-min(highest, uint64(len(r.Before))) > e.highest+1
 	for i := len(r.Before) - 1; i >= 0; i-- {
 		if r.Before[i].Received && highest > uint64(i) {
 			e.arrived(highest-1-uint64(i), r.Before[i].At)
@@ -153,17 +173,19 @@ func (e *Estimator) arrived(sequence uint64, at time.Duration) {
 		return
 	}
 	p.fate = received
+	e.loss -= e.loss / lossMemory
 	delay := at - p.at
 	if e.reports == 0 && e.base.empty() {
 		e.lastArrival = at // nothing came before, so nothing was waited for
 	}
 	e.base.add(p.at, delay)
 	idle := p.at + e.base.delay()
-	if idle < e.lastArrival || p.size >= telling {
+	if e.gap { // of those before it nothing is known, so it is not known what the link worked on
+		e.gap, e.restarted = false, false
+	} else if idle < e.lastArrival || p.size >= telling {
 		service := min(max(at-max(e.lastArrival, idle), 0), longestService)
-		keep := math.Exp(-float64(service) / float64(window))
-		e.bytes = e.bytes*keep + float64(p.size)
-		e.service = time.Duration(float64(e.service)*keep) + service
+		e.meter.add(p.size, service, window)
+		e.quick.add(p.size, service, quickWindow)
 	}
 	e.carried.add(at, p.size)
 	if at >= e.lastArrival {
@@ -189,15 +211,25 @@ func (e *Estimator) findLost(r *wire.Report) {
 		}
 		if a.Received {
 			later++
-		} else if p.fate == unknown && (later >= reordered || newest != nil && newest.frame > p.frame) {
-			p.fate = lost
-			e.lostPackets++
-			if p.frame != 0 {
-				e.lost = append(e.lost, p.frame)
-			}
+		} else if p.fate == unknown && (later >= reordered || newest != nil && (newest.frame == 0 || newest.frame > p.frame)) {
+			e.lose(p)
+		}
+	}
+	for n := e.log.first; e.reports == 0 && n < oldest; n++ { // the first packets of all never came
+		if p := e.log.get(n); p.fate == unknown {
+			e.lose(p)
 		}
 	}
 	e.log.forget(oldest)
+}
+
+func (e *Estimator) lose(p *sentPacket) {
+	p.fate = lost
+	e.lostPackets++
+	e.loss += (1 - e.loss) / lossMemory
+	if p.frame != 0 {
+		e.lost = append(e.lost, p.frame)
+	}
 }
 
 // timing learns how long feedback takes.
@@ -245,12 +277,15 @@ func (e *Estimator) waiting() (since time.Duration, any bool) {
 
 // Capacity is what the link moves, as far as is known now.
 func (e *Estimator) Capacity(now time.Time) bitrate.Bitrate {
-	service := e.service
+	var overdue time.Duration
 	if since, any := e.waiting(); any {
 		// While feedback is overdue the link has worked on the next packet all that time.
-		service += min(max(0, now.Sub(e.epoch)-since-e.late()), 2*window)
+		overdue = min(max(0, now.Sub(e.epoch)-since-e.late()), 2*window)
 	}
-	rate := bitrate.Bitrate(e.bytes * 8 / max(service, time.Microsecond).Seconds())
+	rate := e.meter.rate(overdue)
+	if e.QueueDelay() > quickDelay {
+		rate = min(rate, e.quick.rate(overdue))
+	}
 	rate = min(rate, max(e.config.Initial, e.carried.peak().Scale(carriedFactor)))
 	if e.config.Max > 0 {
 		rate = min(rate, e.config.Max)
@@ -299,6 +334,9 @@ func (e *Estimator) Stalled(now time.Time) bool {
 	since, any := e.waiting()
 	return any && now.Sub(e.epoch)-since > e.late()+stallMargin
 }
+
+// Loss is the share of packets that were lost of late, 0 to 1.
+func (e *Estimator) Loss() float64 { return e.loss }
 
 // RTT is the smallest round trip seen, 0 before the first.
 func (e *Estimator) RTT() time.Duration { return e.rtt }

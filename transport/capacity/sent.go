@@ -100,6 +100,7 @@ type carried struct {
 	bytes [carriedBuckets]int
 	index [carriedBuckets]int64 // which bucket since the clock's zero that is
 	last  int64
+	any   bool
 }
 
 func (c *carried) add(at time.Duration, size int) {
@@ -110,6 +111,9 @@ func (c *carried) add(at time.Duration, size int) {
 		*slot = 0
 	}
 	*slot += size
+	if !c.any {
+		c.any, c.last = true, index
+	}
 	c.last = max(c.last, index)
 }
 

@@ -12,6 +12,7 @@ const (
 type Held[S State] struct {
 	states  []heldState[S] // in order of frame numbers
 	bytes   int
+	oldest  uint64 // the newest Forget
 	decided uint64 // newest frame that led to a state, or will not
 }
 
@@ -34,7 +35,11 @@ func (l *Held[S]) Add(number uint64, name wire.StateName, state S, bytes int) {
 	l.states[i] = heldState[S]{number: number, name: name, state: state, bytes: bytes}
 	l.bytes += bytes
 	for len(l.states) > 1 && (len(l.states) > maxHeld || l.bytes > maxHeldBytes) {
-		l.remove(0)
+		victim := 0
+		if l.states[0].number == l.oldest && len(l.states) > 2 { // the sender may still start from it: the last to go
+			victim = 1
+		}
+		l.remove(victim)
 	}
 }
 
@@ -62,6 +67,7 @@ func (l *Held[S]) Newest() (number uint64, state S, ok bool) {
 
 // Forget lets go of the states of frames before that number, except the newest one.
 func (l *Held[S]) Forget(before uint64) {
+	l.oldest = before
 	for len(l.states) > 1 && l.states[0].number < before {
 		l.remove(0)
 	}

@@ -39,6 +39,7 @@ type Sent[S State] struct {
 	lastLoss time.Time // when a loss was last seen
 	cautious bool      // losses came in close succession
 	recover  bool      // the next frame is the first after a loss
+	asked    uint64    // the frame that Source named last
 }
 
 type sentFrame[S State] struct {
@@ -47,6 +48,7 @@ type sentFrame[S State] struct {
 	state          S
 	bytes          int
 	held, lost     bool
+	certain        bool // its source was held when the ledger forgot it
 }
 
 // Source is where a frame may start from.
@@ -66,7 +68,7 @@ func NewSent[S State](first S, name wire.StateName) *Sent[S] {
 func (l *Sent[S]) Add(number, source uint64, name wire.StateName, state S, bytes int) {
 	l.frames = append(l.frames, sentFrame[S]{number: number, source: source, name: name, state: state, bytes: bytes})
 	l.bytes += bytes
-	l.recover = false
+	l.recover, l.asked = false, 0
 	for len(l.frames) > 1 && (len(l.frames) > maxSent || l.bytes > maxSentBytes) {
 		victim := 0
 		if l.frames[0].number == l.newestHeld() { // of all states this is the last to go
@@ -84,9 +86,11 @@ func (l *Sent[S]) Source(now time.Time, certain bool) Source[S] {
 	for i := len(l.frames) - 1; i >= 0; i-- {
 		f := &l.frames[i]
 		if f.held || !certain && !l.cautious && !l.recover && l.hopeful(f) {
+			l.asked = f.number
 			return Source[S]{Frame: f.number, Name: f.name, State: f.state, Held: f.held}
 		}
 	}
+	l.asked = 0
 	return Source[S]{Name: l.firstName, State: l.first, Held: true}
 }
 
@@ -96,7 +100,7 @@ func (l *Sent[S]) hopeful(f *sentFrame[S]) bool {
 		if f.lost {
 			return false
 		}
-		if f.source == 0 {
+		if f.certain || f.source == 0 {
 			return true
 		}
 		if f = l.find(f.source); f == nil {
@@ -119,42 +123,61 @@ func (l *Sent[S]) Hopeful(number uint64) bool {
 // Lost notes that a piece of the frame is missing.
 func (l *Sent[S]) Lost(now time.Time, number uint64) {
 	if f := l.find(number); f != nil && !f.held && !f.lost {
+		useful := l.hopeful(f)
 		f.lost = true
-		l.loss(now)
+		if useful {
+			l.loss(now)
+		}
 	}
 }
 
 func (l *Sent[S]) loss(now time.Time) {
-	if !l.lastLoss.IsZero() && now.Sub(l.lastLoss) < quiet {
+	if !l.lastLoss.IsZero() && now.After(l.lastLoss) && now.Sub(l.lastLoss) < quiet {
 		l.cautious = true
 	}
 	l.lastLoss = now
 	l.recover = true
 }
 
-// Held takes in which states a report says the receiver holds. It replaces what earlier reports said, as far back as its mask
-// goes. A frame on which the receiver has decided, and whose state it does not hold, did not arrive whole or is of no use to the
-// receiver: it counts as lost. A name that does not fit counts as not held. It returns false if the report speaks of a frame that
-// was never sent.
-func (l *Sent[S]) Held(now time.Time, r *wire.Report) bool {
+// Doubt lets the next frame start from a state that the receiver is known to hold: something may have been lost of which no
+// report tells yet.
+func (l *Sent[S]) Doubt() { l.recover = true }
+
+// Possible tells whether a report can be true: it speaks of no frame that was never sent.
+func (l *Sent[S]) Possible(r *wire.Report) bool {
 	if len(l.frames) == 0 {
 		return r.Decided == 0
+	}
+	last := l.frames[len(l.frames)-1].number
+	return wire.Extend(last, r.Decided) <= last
+}
+
+// Held takes in which states a report says the receiver holds. It replaces what earlier reports said, as far back as its mask
+// goes. A frame on which the receiver has decided, and whose state it does not hold, did not arrive whole or is of no use to the
+// receiver: it counts as lost. A name that does not fit counts as not held. It returns false, and nothing changes, if the report is
+// not Possible.
+func (l *Sent[S]) Held(now time.Time, r *wire.Report) bool {
+	if !l.Possible(r) {
+		return false
+	}
+	if len(l.frames) == 0 {
+		return true
 	}
 	last := l.frames[len(l.frames)-1].number
 	decided := wire.Extend(last, r.Decided)
 	if r.Decided == 0 { // nothing yet, or the receiver has lost its memory
 		decided = l.newestHeld()
 	}
-	if decided > last {
-		return false
-	}
 	lost, newest := false, true
 	for i := len(l.frames) - 1; i >= 0; i-- {
 		f := &l.frames[i]
 		if f.number > decided {
+			if f.held { // the receiver has lost its memory
+				f.held, f.lost = false, true
+			}
 			continue
 		}
-		was := f.held
+		fresh := !f.held && l.hopeful(f)
 		before := decided - f.number
 		f.held = r.Decided != 0 && before < wire.HeldFrames && r.Held>>before&1 != 0
 		if f.held && newest {
@@ -165,7 +188,7 @@ func (l *Sent[S]) Held(now time.Time, r *wire.Report) bool {
 			f.lost = false
 		} else if !f.lost {
 			f.lost = true
-			lost = lost || !was // a state that the receiver has let go is no loss
+			lost = lost || fresh
 		}
 	}
 	if lost {
@@ -177,15 +200,20 @@ func (l *Sent[S]) Held(now time.Time, r *wire.Report) bool {
 
 // forget lets go of the frames before the newest one that the receiver holds: no frame will start from them.
 func (l *Sent[S]) forget() {
-	held := l.newestHeld()
-	for len(l.frames) > 0 && l.frames[0].number < held {
+	oldest := l.Oldest()
+	for len(l.frames) > 0 && l.frames[0].number < oldest {
 		l.remove(0)
 	}
 }
 
 // Oldest is the number of the oldest frame whose state a later frame may start from: the receiver may forget those before. 0
 // stands for the first state.
-func (l *Sent[S]) Oldest() uint64 { return l.newestHeld() }
+func (l *Sent[S]) Oldest() uint64 {
+	if held := l.newestHeld(); l.asked == 0 || held < l.asked {
+		return held
+	}
+	return l.asked
+}
 
 // Cautious tells that only states which the receiver is known to hold are used for now.
 func (l *Sent[S]) Cautious() bool { return l.cautious }
@@ -220,6 +248,11 @@ func (l *Sent[S]) find(number uint64) *sentFrame[S] {
 }
 
 func (l *Sent[S]) remove(i int) {
+	for j := range l.frames {
+		if f := &l.frames[j]; f.source == l.frames[i].number && l.frames[i].held {
+			f.certain = true
+		}
+	}
 	l.bytes -= l.frames[i].bytes
 	l.frames[i].state.Release()
 	l.frames = append(l.frames[:i], l.frames[i+1:]...)
