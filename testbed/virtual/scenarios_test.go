@@ -376,7 +376,7 @@ func TestScenarios(t *testing.T) {
 			video:  []stretch{{2 * mbit, 10 * second}},
 			change: func(c *Config) { c.Up.Loss, c.Down.Loss = 0.2, 0.2 },
 			figures: []figure{
-				freeze(0, 6*second, 270, 370),
+				freeze(0, 6*second, 517, 700),
 				delay95(0, 6*second, 65.3, 96),
 				shown(0, 6*second, 10, 7),
 				queue(9673, 13100),
