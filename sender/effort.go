@@ -7,8 +7,8 @@ import "time"
 // long, the quantizer is kept up: on a fast network most of the time goes into the noise of fine pictures.
 
 const (
-	tooLong  = 0.7 // share of the interval above which the effort is lowered
-	headroom = 0.4 // and below which it is raised
+	tooLong  = 0.9 // share of the interval above which the effort is lowered
+	headroom = 0.6 // and below which it is raised
 	// pause is how long the effort is watched before it is raised; it is lowered as soon as some pictures have shown it.
 	pause   = time.Second
 	watched = 4 // pictures

@@ -69,6 +69,9 @@ const (
 	// steady is the least share of that at which the larger candidate is aimed while something waits. Frames that are large and
 	// tiny by turns look worse than even ones, and the next is foretold badly from them.
 	steady = 0.4
+	// lone is the share of that below which the larger candidate is the only one: where it is as fine as it gets and still
+	// leaves so much room, a smaller one would never be chosen, and takes the larger one's time.
+	lone = 0.7
 	// lesser is the smaller candidate's size as a share of the larger one's.
 	lesser = 0.5
 	// smallestAim is the least that a candidate is aimed at, in bytes: about a packet.
@@ -203,6 +206,9 @@ func (s *Sender) options(now time.Time, source *vp8.State) []vp8.Options {
 		return []vp8.Options{larger}
 	}
 	larger.Quantizer = min(larger.Quantizer, maxQuantizer-minSpread)
+	if larger.Quantizer == s.effort.least && s.sizes.bytes(larger.Quantizer) < lone*float64(size) {
+		return []vp8.Options{larger} // the network takes better pictures than the codec has time for
+	}
 	smaller := larger
 	smaller.Quantizer = s.sizes.quantizer(int(lesser*float64(size)), larger.Quantizer+minSpread, maxQuantizer)
 	larger.Goroutines = max(1, larger.Goroutines/2)

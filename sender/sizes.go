@@ -59,6 +59,9 @@ func (s *sizes) learn(points []sizePoint) {
 // foretold is the logarithm of the size at a quantizer.
 func (s *sizes) foretold(quantizer float64) float64 { return s.height - s.slope*(quantizer-s.at) }
 
+// bytes is what a frame is foretold to take at a quantizer.
+func (s *sizes) bytes(quantizer int) float64 { return math.Exp(s.foretold(float64(quantizer))) }
+
 // quantizer returns the quantizer index, from least to most, at which a frame is foretold to take that many bytes.
 func (s *sizes) quantizer(bytes, least, most int) int {
 	q := s.at + (s.height-math.Log(float64(max(bytes, 1))))/s.slope
