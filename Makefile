@@ -10,14 +10,15 @@ BENCHFLAGS ?= --effort 5,10
 help: ## list these targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-demo: ## encode, drop, branch and recover a small clip, and draw it into demo.png
-	go run ./testbed/demo
+demo: build ## send live video across an emulated LTE link, show what is seen at the other end, and draw it into demo.png
+	go run ./testbed/demo $(DEMOFLAGS)
 
 test: tools ## run every test that can run here; what was skipped is listed at the end, with the reason
 	$(GOTESTSUM) --format pkgname-and-test-fails -- -timeout 20m ./...
 
 race: tools ## run the tests of what is shared between goroutines under the race detector
-	$(GOTESTSUM) --format pkgname-and-test-fails -- -race -timeout 20m ./codec/vp8 ./cmd/...
+	$(GOTESTSUM) --format pkgname-and-test-fails -- -race -timeout 20m ./codec/vp8 ./cmd/... ./capture ./display ./sender ./receiver \
+		./transport/... ./testbed/relay
 
 noasm: tools ## run the codec's tests with plain Go in place of assembly
 	$(GOTESTSUM) --format pkgname-and-test-fails -- -tags noasm -timeout 20m ./codec/...

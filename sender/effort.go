@@ -7,18 +7,22 @@ import "time"
 // long, the quantizer is kept up: on a fast network most of the time goes into the noise of fine pictures.
 
 const (
-	tooLong  = 0.9 // share of the interval above which the effort is lowered
-	headroom = 0.6 // and below which it is raised
-	// pause is how long the effort is watched before it is raised; it is lowered as soon as some pictures have shown it.
-	pause   = time.Second
-	watched = 4 // pictures
+	tooLong = 0.9 // share of the interval above which less is done: all of it would cost pictures
+	// finer is the share below which the least quantizer is lowered, headroom that below which the effort is raised, which
+	// may take half as much time again.
+	finer    = 0.75
+	headroom = 0.5
+	// How long the times are watched before more is done; less is done as soon as some pictures have shown it.
+	finerPause    = 250 * time.Millisecond
+	headroomPause = time.Second
+	watched       = 4 // pictures
 
 	// leastEffort is the least that is used: effort 0 takes hardly less time (docs/codec.md) and a third more bytes.
 	leastEffort = 1
 
 	minQuantizer  = 8  // below, any camera's noise takes all bytes, and nobody sees it
 	maxLeast      = 32 // the least quantizer is not raised further: rather fewer pictures than that coarse ones
-	quantizerStep = 6
+	quantizerStep = 3
 )
 
 // effort is the controller.
@@ -50,11 +54,9 @@ func (e *effort) took(d, interval time.Duration, now time.Time) {
 		e.level--
 	case share > tooLong && e.least < maxLeast:
 		e.least += quantizerStep
-	case share >= headroom || now.Sub(e.changed) < pause:
-		return
-	case e.least > minQuantizer:
-		e.least = max(minQuantizer, e.least-quantizerStep)
-	case e.level < e.max:
+	case share < finer && e.least > minQuantizer && now.Sub(e.changed) >= finerPause:
+		e.least -= quantizerStep
+	case share < headroom && e.level < e.max && now.Sub(e.changed) >= headroomPause:
 		e.level++
 	default:
 		return

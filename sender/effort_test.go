@@ -38,7 +38,7 @@ func watch(t *testing.T, e *effort, m machine, now *time.Time, d time.Duration) 
 			changes++
 		}
 		if e.level > level || e.least < least {
-			if !raised.IsZero() && now.Sub(raised) < pause {
+			if !raised.IsZero() && now.Sub(raised) < finerPause {
 				t.Errorf("raised twice within %v", now.Sub(raised))
 			}
 			raised = *now

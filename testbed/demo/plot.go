@@ -75,6 +75,19 @@ func canvasFor(path string) (vg.CanvasSizer, func(*os.File) error, error) {
 	return nil, nil, fmt.Errorf("--out is %q: it must end in .png, .svg or .pdf", path)
 }
 
+// wholeNumbers are ticks without decimals.
+type wholeNumbers struct{ plot.DefaultTicks }
+
+func (w wholeNumbers) Ticks(from, to float64) []plot.Tick {
+	ticks := w.DefaultTicks.Ticks(from, to)
+	for i := range ticks {
+		if !ticks[i].IsMinor() {
+			ticks[i].Label = fmt.Sprintf("%.0f", ticks[i].Value)
+		}
+	}
+	return ticks
+}
+
 // seconds is an instant on the plots' time axis.
 func (r *result) seconds(t time.Time) float64 { return t.Sub(r.began).Seconds() }
 
@@ -83,6 +96,7 @@ func (r *result) rates() (*plot.Plot, error) {
 	p.Title.Text = "what the link could carry, and what was sent"
 	p.Y.Label.Text = "Mbit/s"
 	p.Y.Min, p.X.Min = 0, 0
+	p.X.Max = r.end.Sub(r.began).Seconds()
 	n := int(r.end.Sub(r.began)/bin) + 1
 	bytes := make([]int, n)
 	for _, d := range r.video.records {
@@ -123,6 +137,7 @@ func (r *result) delays() (*plot.Plot, error) {
 	p.Y.Label.Text = "ms"
 	p.X.Min, p.Y.Min = 0, 0
 	p.X.Max = r.end.Sub(r.began).Seconds()
+	p.Y.Tick.Marker = wholeNumbers{}
 	var frame, signal plotter.XYs
 	for _, s := range r.watched.shown {
 		frame = append(frame, plotter.XY{X: r.seconds(s.At), Y: s.At.Sub(s.Captured).Seconds() * 1000})
