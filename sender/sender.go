@@ -66,6 +66,8 @@ const (
 	// aim is how much of the time between two pictures the larger candidate may take on the link, with what still waits
 	// there. Filling all of it would leave each frame waiting for the end of the one before.
 	aim = 0.7
+	// limited is the share of the user's limit that frames are aimed at: the rest is for what packets have besides.
+	limited = 0.9
 	// steady is the least share of that at which the larger candidate is aimed while something waits. Frames that are large and
 	// tiny by turns look worse than even ones, and the next is foretold badly from them.
 	steady = 0.4
@@ -101,6 +103,7 @@ type Sender struct {
 	config    Config
 	path      *capacity.Estimator
 	pacer     pacing.Pacer
+	limit     limit
 	ledger    *ledger.Sent[*vp8.State]
 	sizes     sizes
 	effort    effort
@@ -142,7 +145,8 @@ func New(config Config, now time.Time) (*Sender, error) {
 	id := first.ID()
 	return &Sender{
 		config:   config,
-		path:     capacity.New(capacity.Config{Tolerance: config.Tolerance, Initial: initialCapacity, Max: config.MaxBitrate}, now),
+		path:     capacity.New(capacity.Config{Tolerance: config.Tolerance, Initial: initialCapacity}, now),
+		limit:    limit{rate: config.MaxBitrate, last: now},
 		ledger:   ledger.NewSent(first, wire.StateName(id[:])),
 		effort:   newEffort(config.MaxEffort),
 		sequence: 1,
@@ -228,11 +232,23 @@ func (s *Sender) aim(now time.Time) int {
 	rate := s.path.Capacity(now)
 	onLink := time.Duration(aim * float64(interval))
 	full := rate.Bytes(onLink)
+	if s.limit.rate > 0 {
+		full = min(full, int(limited*float64(s.limit.rate.Bytes(interval))))
+	}
 	if s.ledger.Cautious() {
 		full = min(full, s.survivable())
 	}
 	room := s.path.Room(now, onLink+s.effort.time()) - s.backlog()
 	return max(smallestAim, min(full, max(room, int(steady*float64(full)))))
+}
+
+// budget is how many bytes may leave now.
+func (s *Sender) budget(now time.Time) int {
+	budget := s.path.Budget(now) - s.backlog()
+	if s.limit.rate > 0 {
+		budget = min(budget, s.limit.left(now)-s.backlog())
+	}
+	return budget
 }
 
 // survivable is the size of a frame that arrives whole every other time, at the losses of late.
@@ -283,7 +299,7 @@ func (s *Sender) Encoded(now time.Time, job *Job, candidates []Candidate) Decisi
 	s.busy = false
 	d := Decision{
 		Source: job.source.Frame, Chosen: -1, Took: now.Sub(job.began), Effort: job.Options[0].Effort,
-		Budget: s.path.Budget(now) - s.backlog(), Capacity: s.path.Capacity(now), QueueDelay: s.path.QueueDelay(),
+		Budget: s.budget(now), Capacity: s.path.Capacity(now), QueueDelay: s.path.QueueDelay(),
 		Cautious: s.ledger.Cautious(),
 	}
 	s.effort.took(d.Took, max(s.config.Interval, time.Millisecond), now)
@@ -450,6 +466,7 @@ func (s *Sender) leave(now time.Time, p *wire.Packet, frame uint64) {
 	p.Sequence = uint16(s.sequence)
 	s.path.Sent(now, s.sequence, p.Size(), frame)
 	s.pacer.Sent(p.Size())
+	s.limit.send(p.Size())
 	s.sequence++
 	s.lastSent = now
 	s.stats.Packets++

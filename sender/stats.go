@@ -43,7 +43,7 @@ type Snapshot struct {
 // Snapshot returns it.
 func (s *Sender) Snapshot(now time.Time) Snapshot {
 	return Snapshot{
-		Stats: s.stats, Capacity: s.path.Capacity(now), Budget: s.path.Budget(now) - s.backlog(), QueueDelay: s.path.QueueDelay(),
+		Stats: s.stats, Capacity: s.path.Capacity(now), Budget: s.budget(now), QueueDelay: s.path.QueueDelay(),
 		RTT: s.path.RTT(), Effort: s.effort.level, Encode: s.effort.time(), States: s.ledger.Len(), Stalled: s.path.Stalled(now),
 		Cautious: s.ledger.Cautious(), LastReport: s.lastOK,
 	}

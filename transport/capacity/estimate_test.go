@@ -216,15 +216,6 @@ func TestLostReports(t *testing.T) {
 	}
 }
 
-func TestMaxIsKept(t *testing.T) {
-	p := newPath(t, 20*mbit, mbit)
-	p.e = capped(2 * mbit)
-	p.run(3*time.Second, p.video(1))
-	if got := p.e.Capacity(p.time()); got > 2*mbit || got < mbit {
-		t.Errorf("the estimate is %v, with a limit of 2 Mbit/s on a link of 20", got)
-	}
-}
-
 func TestQueueIsTheLinks(t *testing.T) {
 	for _, rate := range []bitrate.Bitrate{mbit, 5 * mbit, 20 * mbit} {
 		p := newPath(t, rate, mbit)

@@ -31,7 +31,6 @@ import (
 type Config struct {
 	Tolerance time.Duration   // one-way delay on the network that a frame may have
 	Initial   bitrate.Bitrate // estimate before anything is measured
-	Max       bitrate.Bitrate // never send faster; 0: no limit
 }
 
 const (
@@ -287,9 +286,6 @@ func (e *Estimator) Capacity(now time.Time) bitrate.Bitrate {
 		rate = min(rate, e.quick.rate(overdue))
 	}
 	rate = min(rate, max(e.config.Initial, e.carried.peak().Scale(carriedFactor)))
-	if e.config.Max > 0 {
-		rate = min(rate, e.config.Max)
-	}
 	return max(rate, smallest)
 }
 

@@ -202,7 +202,3 @@ func (p *path) near(low, high float64) {
 		p.t.Errorf("after %v the estimate is %v of a link of %v", p.now, got, p.rate)
 	}
 }
-
-func capped(limit bitrate.Bitrate) *capacity.Estimator {
-	return capacity.New(capacity.Config{Tolerance: 100 * time.Millisecond, Initial: mbit, Max: limit}, start)
-}

@@ -194,8 +194,8 @@ func checkSane(t interface{ Fatalf(string, ...any) }, e *capacity.Estimator, now
 // Whatever a receiver may say, the estimator stays sane.
 func TestLies(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		const limit = 50 * mbit
-		e := capped(limit)
+		const limit = 4 * (1 << 12) * 1500 * 80 * bitrate.BitPerSecond // four times all that is remembered in one bucket of 100 ms
+		e := newEstimator()
 		now := start
 		sequence := rapid.Uint64Range(0, 1<<17).Draw(t, "first")
 		number := uint16(0)
@@ -240,8 +240,8 @@ func FuzzReports(f *testing.F) {
 	f.Add(report(1, 5).Append(nil), report(1, 5).Append(nil), uint16(65_533))
 	f.Add((&wire.Report{Number: 9, Highest: 3, At: 1 << 31 * time.Microsecond}).Append(nil), []byte{}, uint16(0))
 	f.Fuzz(func(t *testing.T, a, b []byte, first uint16) {
-		const limit = 50 * mbit
-		e := capped(limit)
+		const limit = 4 * (1 << 12) * 1500 * 80 * bitrate.BitPerSecond // four times all that is remembered in one bucket of 100 ms
+		e := newEstimator()
 		for i := range uint64(20) {
 			e.Sent(start.Add(time.Duration(i)*tick), uint64(first)+i, 1000, 1+i/3)
 		}

@@ -98,22 +98,23 @@ func (l *sentLog) replay(sequence uint64, free, until time.Duration, rate bitrat
 // carried remembers how many bytes came in each carriedBucket.
 type carried struct {
 	bytes [carriedBuckets]int
-	index [carriedBuckets]int64 // which bucket since the clock's zero that is
+	index [carriedBuckets]int64 // which bucket since the first arrival that is
 	last  int64
+	first time.Duration
 	any   bool
 }
 
 func (c *carried) add(at time.Duration, size int) {
-	index := int64(at / carriedBucket)
+	if !c.any {
+		c.any, c.first = true, at
+	}
+	index := int64((at - c.first) / carriedBucket)
 	slot := &c.bytes[uint64(index)%carriedBuckets]
 	if c.index[uint64(index)%carriedBuckets] != index {
 		c.index[uint64(index)%carriedBuckets] = index
 		*slot = 0
 	}
 	*slot += size
-	if !c.any {
-		c.any, c.last = true, index
-	}
 	c.last = max(c.last, index)
 }
 

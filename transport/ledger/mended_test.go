@@ -7,7 +7,7 @@ import (
 	"salsify/transport/ledger"
 )
 
-// a. What was built on a lost frame is not lost again.
+// What was built on a lost frame is not lost again.
 func TestOneLossIsOne(t *testing.T) {
 	l := newSent()
 	add(l, 0, 1, 2)
@@ -21,7 +21,7 @@ func TestOneLossIsOne(t *testing.T) {
 	}
 }
 
-// b. A report that comes while a frame is being encoded does not take its source away.
+// A report that comes while a frame is being encoded does not take its source away.
 func TestSourceStaysWhileItIsEncodedFrom(t *testing.T) {
 	l := newSent()
 	add(l, 0, 1)
@@ -37,7 +37,7 @@ func TestSourceStaysWhileItIsEncodedFrom(t *testing.T) {
 	}
 }
 
-// c. Where only reports are lost, frames go on being sent from the newest state that is known to be held.
+// Where only reports are lost, frames go on being sent from the newest state that is known to be held.
 func TestReceiverKeepsTheSourceInALongSilence(t *testing.T) {
 	l := newSent()
 	var h ledger.Held[*state]
@@ -55,7 +55,7 @@ func TestReceiverKeepsTheSourceInALongSilence(t *testing.T) {
 	}
 }
 
-// d. A receiver that decided on frame 5 before, and now on none after 3, has lost its memory.
+// A receiver that decided on frame 5 before, and now on none after 3, has lost its memory.
 func TestReceiverThatForgetsAndIsBehind(t *testing.T) {
 	l := newSent()
 	add(l, 0, 1)
