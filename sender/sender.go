@@ -21,7 +21,7 @@ import (
 //
 //  1. Picture takes the newest picture. One that nobody took is replaced, never queued.
 //  2. Job asks the ledger which state the receiver holds or will hold, and for how many bytes there will be room, and says what
-//     to encode: the picture from that state, at several qualities that bracket that size (sizes.go).
+//     to encode: the picture from that state, at several qualities that bracket that size (aim.go, sizes.go).
 //  3. Encoded gets the candidates, and only now asks how many bytes may leave. It takes the largest candidate that fits, or
 //     none. The chosen one's state becomes the source of the next picture.
 //  4. Packet hands out the frame's packets at the pacer's beat, each with the name of the source state.
@@ -63,31 +63,8 @@ const (
 
 	initialCapacity = 1 * bitrate.MbitPerSecond // until something is measured: a first picture over UMTS in 200 ms
 
-	// aim is how much of the time between two pictures the larger candidate may take on the link, with what still waits
-	// there. Filling all of it would leave each frame waiting for the end of the one before.
-	aim = 0.7
-	// limited is the share of the user's limit that frames are aimed at: the rest is for what packets have besides.
-	limited = 0.9
-	// steady is the least share of that at which the larger candidate is aimed while something waits. Frames that are large and
-	// tiny by turns look worse than even ones, and the next is foretold badly from them.
-	steady = 0.4
-	// lone is the share of that below which the larger candidate is the only one: where it is as fine as it gets and still
-	// leaves so much room, a smaller one would never be chosen, and takes the larger one's time.
-	lone = 0.7
-	// lesser is the smaller candidate's size as a share of the larger one's.
-	lesser = 0.5
-	// smallestAim is the least that a candidate is aimed at, in bytes: about a packet.
-	smallestAim = 900
-	// keyQuantizer is the larger candidate's for a key frame: coarse, since the pictures after it make it fine. keyFactor is
-	// how much larger a key frame is taken to be than the frame after it.
-	keyQuantizer = 90
-	keyFactor    = 3
 	// maxDrops is after how many pictures that were dropped in a row the smallest candidate leaves anyhow.
 	maxDrops = 3
-	// steering is how often the conventional encoder is told a rate.
-	steering = time.Second
-
-	rtpClock = 90000 // Hz, of VP8 (RFC 7741, section 6.1)
 )
 
 // Picture is a picture to send.
@@ -193,83 +170,6 @@ func (s *Sender) Job(now time.Time) *Job {
 	return job
 }
 
-// options chooses the candidates.
-func (s *Sender) options(now time.Time, source *vp8.State) []vp8.Options {
-	common := vp8.Options{Effort: s.effort.level, Goroutines: s.config.Goroutines}
-	if !source.HasPicture() { // nothing is known of the size of a key frame; the first should be there soon
-		common.Effort = 0
-		common.Goroutines = max(1, common.Goroutines/2)
-		coarse, coarsest := common, common
-		coarse.Quantizer, coarsest.Quantizer = keyQuantizer, maxQuantizer
-		return []vp8.Options{coarse, coarsest}
-	}
-	larger := common
-	size := s.aim(now)
-	larger.Quantizer = s.sizes.quantizer(size, s.effort.least, maxQuantizer)
-	if s.config.Mode != Salsify {
-		return []vp8.Options{larger}
-	}
-	larger.Quantizer = min(larger.Quantizer, maxQuantizer-minSpread)
-	if larger.Quantizer == s.effort.least && s.sizes.bytes(larger.Quantizer) < lone*float64(size) {
-		return []vp8.Options{larger} // the network takes better pictures than the codec has time for
-	}
-	smaller := larger
-	smaller.Quantizer = s.sizes.quantizer(int(lesser*float64(size)), larger.Quantizer+minSpread, maxQuantizer)
-	larger.Goroutines = max(1, larger.Goroutines/2)
-	smaller.Goroutines = larger.Goroutines
-	return []vp8.Options{larger, smaller}
-}
-
-// aim is the size in bytes that the next frame should have: what leaves the link before the frame after it comes.
-func (s *Sender) aim(now time.Time) int {
-	interval := max(s.config.Interval, s.intervals.value())
-	if s.config.Mode == Conventional {
-		if now.Sub(s.steered) >= steering {
-			s.steered, s.steering = now, s.path.Capacity(now).Scale(aim)
-		}
-		return max(smallestAim, s.steering.Bytes(interval))
-	}
-	rate := s.path.Capacity(now)
-	onLink := time.Duration(aim * float64(interval))
-	full := rate.Bytes(onLink)
-	if s.limit.rate > 0 {
-		full = min(full, int(limited*float64(s.limit.rate.Bytes(interval))))
-	}
-	if s.ledger.Cautious() {
-		full = min(full, s.survivable())
-	}
-	room := s.path.Room(now, onLink+s.effort.time()) - s.backlog()
-	return max(smallestAim, min(full, max(room, int(steady*float64(full)))))
-}
-
-// budget is how many bytes may leave now.
-func (s *Sender) budget(now time.Time) int {
-	budget := s.path.Budget(now) - s.backlog()
-	if s.limit.rate > 0 {
-		budget = min(budget, s.limit.left(now)-s.backlog())
-	}
-	return budget
-}
-
-// survivable is the size of a frame that arrives whole every other time, at the losses of late.
-func (s *Sender) survivable() int {
-	loss := min(s.path.Loss(), 0.5)
-	if loss <= 0 {
-		return math.MaxInt32
-	}
-	packets := max(1, math.Log(0.5)/math.Log(1-loss))
-	return int(min(packets*(wire.MaxPayload-wire.DescriptorSize), math.MaxInt32))
-}
-
-// backlog is how many bytes wait for the pacer.
-func (s *Sender) backlog() int {
-	n := 0
-	for i := s.sent; i < len(s.queue); i++ {
-		n += s.queue[i].Size()
-	}
-	return n
-}
-
 // Reasons of a Decision.
 const (
 	Sent         = "sent"
@@ -372,105 +272,13 @@ func (s *Sender) choose(now time.Time, job *Job, candidates []Candidate, budget 
 		return best, Sent
 	case least < 0:
 		return -1, DroppedError
+	case s.limit.rate > 0 && s.limit.left(now) <= 0 && !first:
+		return -1, DroppedFull
 	case s.config.Mode == Conventional || s.config.Mode == ConventionalCodec || first || s.drops >= maxDrops:
 		return least, Sent
 	default:
 		return -1, DroppedFull
 	}
-}
-
-// pieces is how many packets a frame takes.
-func pieces(bytes int) int {
-	const piece = wire.MaxPayload - wire.DescriptorSize
-	return max(1, (bytes+piece-1)/piece)
-}
-
-// wireSize is what a frame takes on the wire.
-func (s *Sender) wireSize(bytes int) int {
-	return bytes + pieces(bytes)*(wire.Overhead+wire.DescriptorSize)
-}
-
-// send cuts a frame into packets and puts them into the queue.
-func (s *Sender) send(job *Job, c *Candidate) uint64 {
-	s.frame++
-	if uint16(s.frame) == 0 {
-		s.frame++ // on the wire 0 stands for none
-	}
-	id := c.State.ID()
-	s.ledger.Add(s.frame, job.source.Frame, wire.StateName(id[:]), c.State, s.config.Width*s.config.Height*3/2)
-	if s.sent == len(s.queue) {
-		s.queue, s.sent, s.buffer = s.queue[:0], 0, s.buffer[:0]
-	}
-	n := pieces(len(c.Frame))
-	if cap(s.buffer)-len(s.buffer) < len(c.Frame)+n*wire.DescriptorSize {
-		// Packets in the queue may still point into the old buffer.
-		s.buffer = make([]byte, 0, 2*(len(c.Frame)+n*wire.DescriptorSize))
-	}
-	oldest := s.frame - min(s.ledger.Oldest(), job.source.Frame)
-	for i := range n {
-		piece := c.Frame[i*len(c.Frame)/n : (i+1)*len(c.Frame)/n]
-		begin := len(s.buffer)
-		s.buffer = wire.AppendDescriptor(s.buffer, uint16(s.frame), i == 0)
-		s.buffer = append(s.buffer, piece...)
-		s.queue = append(s.queue, wire.Packet{
-			Timestamp: timestamp(job.Picture.Captured),
-			Marker:    i == n-1,
-			Payload:   s.buffer[begin:],
-			Fragment: wire.Fragment{
-				Frame: uint16(s.frame), Source: job.source.Name, Oldest: uint8(min(oldest, 255)),
-				Index: uint16(i), Count: uint16(n),
-			},
-		})
-	}
-	if c.Stats.Info.Key {
-		s.stats.KeyFrames++
-	}
-	return s.frame
-}
-
-func timestamp(t time.Time) uint32 {
-	return uint32(uint64(t.Unix())*rtpClock + uint64(t.Nanosecond())*rtpClock/uint64(time.Second))
-}
-
-// Packet returns the packet that leaves now; it counts as sent. If there is none, it returns how long to wait before asking again, or
-// a negative time if nothing is planned and only another event can change that. The packet is valid until the next call of any
-// method.
-func (s *Sender) Packet(now time.Time) (*wire.Packet, time.Duration) {
-	if s.path.Stalled(now) {
-		if s.stall.begin(now) {
-			s.abandon(now)
-		}
-		if s.sent == len(s.queue) {
-			return s.probe(now)
-		}
-	} else {
-		s.stall.end()
-	}
-	if s.sent == len(s.queue) {
-		return nil, -1
-	}
-	if wait := s.pacer.Wait(now, s.path.Capacity(now)); wait > 0 {
-		return nil, wait
-	}
-	p := &s.queue[s.sent]
-	s.sent++
-	if p.Fragment.Index == 0 {
-		p.Fragment.Grace = now.Sub(s.lastSent)
-	}
-	frame := wire.Extend(s.frame, p.Fragment.Frame)
-	s.leave(now, p, frame)
-	return p, 0
-}
-
-func (s *Sender) leave(now time.Time, p *wire.Packet, frame uint64) {
-	p.Sequence = uint16(s.sequence)
-	s.path.Sent(now, s.sequence, p.Size(), frame)
-	s.pacer.Sent(p.Size())
-	s.limit.send(p.Size())
-	s.sequence++
-	s.lastSent = now
-	s.stats.Packets++
-	s.stats.WireBytes += uint64(p.Size())
 }
 
 // Report takes in a report's bytes. Errors wrap wire.ErrFormat; ErrImpossible is a report that cannot be true. Neither moves

@@ -11,6 +11,7 @@ import (
 //  1. Dial gives a connection to the receiver. Errors that trying again may mend are tried again.
 //  2. A Session runs over it; meanwhile Feed hands it each picture.
 //  3. When the connection ends and not the stream, it begins anew with a first state: a receiver that came back holds nothing.
+//  4. When the receiver has said goodbye, the stream ends too, unless the receiver is back at once: then it was restarted.
 
 const (
 	// redial is how long to wait before dialling again. The other side should be seen again within a second.
@@ -18,6 +19,9 @@ const (
 	// patience is for how long a receiver that is busy with another sender is asked again at the very beginning. Its old
 	// sender may be about to be found dead.
 	patience = 2 * time.Second
+	// farewell is for how long a receiver that said goodbye is dialled: a supervisor restarts a program within it, and a person
+	// who ended the receiver sees the sender end within a second too.
+	farewell = 600 * time.Millisecond
 )
 
 // Stream is a source's way to one receiver, across sessions.
@@ -27,6 +31,8 @@ type Stream struct {
 	Dial func(context.Context) (Connection, error)
 	// Retry tells whether an error of Dial may go away by itself; busy, whether because another sender has to go first.
 	Retry func(err error) (retry, busy bool)
+	// Goodbye, if not nil, tells whether a connection ended with this error because the receiver wants no more.
+	Goodbye func(err error) bool
 	// Tell, if not nil, is told what a user should know: that the connection stands, why it ended, why it does not come.
 	Tell func(news News, err error)
 	// Observe, if not nil, is called after each picture; see NewSession.
@@ -45,6 +51,7 @@ const (
 	Connected News = iota
 	Waiting        // the receiver does not answer, or is busy; told once until there is other news
 	Ended          // the connection has ended, and is dialled anew
+	Left           // the receiver has said goodbye
 )
 
 // Feed gives the newest picture to the session, if there is one. It may be called from any goroutine.
@@ -59,8 +66,12 @@ func (s *Stream) Feed(p Picture) {
 	session.Feed(p)
 }
 
-// Run keeps the stream going until the context ends, which is no error, or dialling fails for good.
+// Run keeps the stream going until the context ends, which is no error, the receiver says goodbye, whose error it returns,
+// dialling fails for good, or Config makes no sense.
 func (s *Stream) Run(ctx context.Context) error {
+	if _, err := New(s.Config, time.Now()); err != nil { // no session would come of it
+		return err
+	}
 	began, connected, waiting := time.Now(), false, false
 	for ctx.Err() == nil {
 		connection, err := s.Dial(ctx)
@@ -82,11 +93,36 @@ func (s *Stream) Run(ctx context.Context) error {
 			sleep(ctx, redial)
 			continue
 		}
-		connected, waiting = true, false
-		s.tell(Connected, nil)
-		if err := s.session(ctx, connection); err != nil && ctx.Err() == nil {
-			s.tell(Ended, err)
-			sleep(ctx, redial/4)
+		for connection != nil {
+			connected, waiting = true, false
+			s.tell(Connected, nil)
+			err, connection = s.session(ctx, connection), nil
+			switch {
+			case err == nil || ctx.Err() != nil:
+			case s.Goodbye != nil && s.Goodbye(err):
+				s.tell(Left, err)
+				if connection = s.linger(ctx); connection == nil && ctx.Err() == nil {
+					return err
+				}
+			default:
+				s.tell(Ended, err)
+				sleep(ctx, redial/4)
+			}
+		}
+	}
+	return nil
+}
+
+// linger dials a receiver that said goodbye, in case it was only restarted. It returns nil if it was not.
+func (s *Stream) linger(ctx context.Context) Connection {
+	ctx, stop := context.WithTimeout(ctx, farewell)
+	defer stop()
+	for ctx.Err() == nil {
+		sleep(ctx, redial/4)
+		if connection, err := s.Dial(ctx); err == nil {
+			return connection
+		} else if retry, _ := s.Retry(err); !retry {
+			return nil
 		}
 	}
 	return nil

@@ -1,0 +1,109 @@
+package sender
+
+import (
+	"math"
+	"time"
+
+	"salsify/codec/vp8"
+	"salsify/transport/wire"
+)
+
+// What is encoded, and how large it may be:
+//
+//  1. aim is the size that the larger candidate should have: what leaves the link before the next picture comes.
+//  2. options gives the quantizers at which the candidates are foretold to have that size and half of it.
+//  3. budget, asked when they are ready, is how many bytes may leave at that moment.
+
+const (
+	// aim is how much of the time between two pictures the larger candidate may take on the link, with what still waits
+	// there. Filling all of it would leave each frame waiting for the end of the one before.
+	aim = 0.7
+	// limited is the share of the user's limit that frames are aimed at: the rest is for what packets have besides.
+	limited = 0.9
+	// steady is the least share of that at which the larger candidate is aimed while something waits. Frames that are large and
+	// tiny by turns look worse than even ones, and the next is foretold badly from them.
+	steady = 0.4
+	// lone is the share of that below which the larger candidate is the only one: where it is as fine as it gets and still
+	// leaves so much room, a smaller one would never be chosen, and takes the larger one's time.
+	lone = 0.7
+	// lesser is the smaller candidate's size as a share of the larger one's.
+	lesser = 0.5
+	// smallestAim is the least that a candidate is aimed at, in bytes: about a packet.
+	smallestAim = 900
+	// keyQuantizer is the larger candidate's for a key frame: coarse, since the pictures after it make it fine. keyFactor is
+	// how much larger a key frame is taken to be than the frame after it.
+	keyQuantizer = 90
+	keyFactor    = 3
+	// steering is how often the conventional encoder is told a rate.
+	steering = time.Second
+)
+
+// options chooses the candidates.
+func (s *Sender) options(now time.Time, source *vp8.State) []vp8.Options {
+	common := vp8.Options{Effort: s.effort.level, Goroutines: s.config.Goroutines}
+	if !source.HasPicture() { // nothing is known of the size of a key frame; the first should be there soon
+		common.Effort = 0
+		common.Goroutines = max(1, common.Goroutines/2)
+		coarse, coarsest := common, common
+		coarse.Quantizer, coarsest.Quantizer = keyQuantizer, maxQuantizer
+		return []vp8.Options{coarse, coarsest}
+	}
+	larger := common
+	size := s.aim(now)
+	larger.Quantizer = s.sizes.quantizer(size, s.effort.least, maxQuantizer)
+	if s.config.Mode != Salsify {
+		return []vp8.Options{larger}
+	}
+	larger.Quantizer = min(larger.Quantizer, maxQuantizer-minSpread)
+	if larger.Quantizer == s.effort.least && s.sizes.bytes(larger.Quantizer) < lone*float64(size) {
+		return []vp8.Options{larger} // the network takes better pictures than the codec has time for
+	}
+	smaller := larger
+	smaller.Quantizer = s.sizes.quantizer(int(lesser*float64(size)), larger.Quantizer+minSpread, maxQuantizer)
+	larger.Goroutines = max(1, larger.Goroutines/2)
+	smaller.Goroutines = larger.Goroutines
+	return []vp8.Options{larger, smaller}
+}
+
+// aim is the size in bytes that the next frame should have: what leaves the link before the frame after it comes.
+func (s *Sender) aim(now time.Time) int {
+	interval := max(s.config.Interval, s.intervals.value())
+	onLink := time.Duration(aim * float64(interval))
+	full := s.path.Capacity(now).Bytes(onLink)
+	if s.config.Mode == Conventional {
+		if now.Sub(s.steered) >= steering {
+			s.steered, s.steering = now, s.path.Capacity(now)
+		}
+		full = s.steering.Bytes(onLink)
+	}
+	if s.limit.rate > 0 {
+		full = min(full, int(limited*float64(s.limit.rate.Bytes(interval))))
+	}
+	if s.config.Mode == Conventional {
+		return max(smallestAim, full)
+	}
+	if s.ledger.Cautious() {
+		full = min(full, s.survivable())
+	}
+	room := s.path.Room(now, onLink+s.effort.time()) - s.backlog()
+	return max(smallestAim, min(full, max(room, int(steady*float64(full)))))
+}
+
+// budget is how many bytes may leave now.
+func (s *Sender) budget(now time.Time) int {
+	budget := s.path.Budget(now) - s.backlog()
+	if s.limit.rate > 0 {
+		budget = min(budget, s.limit.left(now)-s.backlog())
+	}
+	return budget
+}
+
+// survivable is the size of a frame that arrives whole every other time, at the losses of late.
+func (s *Sender) survivable() int {
+	loss := min(s.path.Loss(), 0.5)
+	if loss <= 0 {
+		return math.MaxInt32
+	}
+	packets := max(1, math.Log(0.5)/math.Log(1-loss))
+	return int(min(packets*(wire.MaxPayload-wire.DescriptorSize), math.MaxInt32))
+}
