@@ -67,7 +67,7 @@ func timestamp(t time.Time) uint32 {
 // method.
 func (s *Sender) Packet(now time.Time) (*wire.Packet, time.Duration) {
 	if s.path.Stalled(now) {
-		if s.stall.begin(now) {
+		if s.stall.begin(now, s.path.Capacity(now)) {
 			s.abandon(now)
 		}
 		if s.sent == len(s.queue) {

@@ -3,6 +3,7 @@ package sender
 import (
 	"time"
 
+	"salsify/transport/bitrate"
 	"salsify/transport/wire"
 )
 
@@ -11,24 +12,36 @@ import (
 //
 //  1. What waits for the pacer is dropped.
 //  2. Small probes go out, ever more rarely. Whatever comes back ends the stall.
-//  3. A frame of a packet or two goes out even more rarely, the newest picture from a state that the receiver is known to hold:
-//     where only the reports are lost, it is seen.
+//  3. Now and then a picture goes out as coarse as can be, from a state that the receiver is known to hold: where only the
+//     reports are lost, it is seen. All of them together stay a small share of what the link could carry.
 
 const (
 	// The first probe leaves at once, the second after probeFirst, then each after twice the time, up to probeMax.
 	probeFirst = 50 * time.Millisecond
 	probeMax   = 400 * time.Millisecond
-	// Frames likewise. In ten seconds some 12 go out, of 1 KB or less, which at 500 kbit/s delay the first fresh one by 0.2 s.
-	frameFirst = 150 * time.Millisecond
-	frameMax   = time.Second
-	// leanFrame is how large such a frame may be in bytes.
-	leanFrame = 2 * (wire.MaxPayload - wire.DescriptorSize)
+	// Frames may take blindShare of the capacity at the beginning of the stall, which by then is some third of what it was.
+	// It gets less with time, and comes to that share of blindTime in all: so long do they delay the first fresh picture.
+	blindShare = 0.15
+	blindTime  = 2 * time.Second
+	// blindGap is the least time between two at the beginning; it grows by as much with each second. In a minute 27 go out: a
+	// report tells of 32 frames, and the state from which they all start must be one of them.
+	blindGap = 150 * time.Millisecond
+	// blindMax is after which time one goes out all the same, if it has at most blindFrame bytes: four packets.
+	blindMax   = 2 * time.Second
+	blindFrame = 4 * (wire.MaxPayload - wire.DescriptorSize)
+	// blindFirst is what the first of them is expected to take, in bytes.
+	blindFirst = 1200
 )
 
 // stall is what goes out while the path is silent. The zero value is no stall.
 type stall struct {
-	probe, frames backoff
-	packet        wire.Packet
+	since    time.Time
+	probe    backoff
+	packet   wire.Packet
+	capacity bitrate.Bitrate // when it began
+	sent     int             // bytes of frames
+	expected int             // of the next frame
+	last     time.Time       // when a frame went out
 }
 
 // backoff is a beat that slows down.
@@ -37,11 +50,7 @@ type backoff struct {
 	interval time.Duration
 }
 
-func (b *backoff) begin(now time.Time, first time.Duration) {
-	b.next, b.interval = now, first
-}
-
-func (b *backoff) due(now time.Time) bool { return b.interval > 0 && !now.Before(b.next) }
+func (b *backoff) due(now time.Time) bool { return !now.Before(b.next) }
 
 func (b *backoff) did(now time.Time, longest time.Duration) {
 	b.next = now.Add(b.interval)
@@ -49,19 +58,33 @@ func (b *backoff) did(now time.Time, longest time.Duration) {
 }
 
 // begin notes that the path is stalled, and tells whether that is new.
-func (s *stall) begin(now time.Time) bool {
-	if s.probe.interval > 0 {
+func (s *stall) begin(now time.Time, capacity bitrate.Bitrate) bool {
+	if !s.since.IsZero() {
 		return false
 	}
-	s.probe.begin(now, probeFirst)
-	s.frames.begin(now.Add(frameFirst), 2*frameFirst)
+	*s = stall{
+		since: now, probe: backoff{next: now, interval: probeFirst}, capacity: capacity, expected: blindFirst, last: now,
+	}
 	return true
 }
 
 func (s *stall) end() { *s = stall{} }
 
-// frameDue tells whether a frame may go out.
-func (s *stall) frameDue(now time.Time) bool { return s.frames.due(now) }
+// left is how many bytes of frames may go out now.
+func (s *stall) left(now time.Time) int {
+	t := float64(now.Sub(s.since)) / float64(blindTime)
+	return s.capacity.Bytes(time.Duration(blindShare*t/(1+t)*float64(blindTime))) - s.sent
+}
+
+// frameDue tells whether a frame should be encoded.
+func (s *stall) frameDue(now time.Time) bool { return s.fits(now, s.expected) }
+
+func (s *stall) fits(now time.Time, bytes int) bool {
+	if s.since.IsZero() || now.Sub(s.last) < time.Duration(float64(blindGap)*(1+now.Sub(s.since).Seconds())) {
+		return false
+	}
+	return bytes <= s.left(now) || bytes <= blindFrame && now.Sub(s.last) >= blindMax
+}
 
 // lean turns a Job into one for a single small candidate.
 func (s *stall) lean(job *Job) {
@@ -72,10 +95,12 @@ func (s *stall) lean(job *Job) {
 
 // frame tells whether a frame of that size goes out, and counts it if so.
 func (s *stall) frame(now time.Time, bytes int) bool {
-	if bytes > leanFrame || !s.frames.due(now) {
+	s.expected = min(bytes, blindFrame)
+	if !s.fits(now, bytes) {
 		return false
 	}
-	s.frames.did(now, frameMax)
+	s.sent += bytes
+	s.last = now
 	return true
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"salsify/codec/vp8"
+	"salsify/transport/bitrate"
 	"salsify/transport/wire"
 )
 
@@ -125,11 +126,11 @@ func TestSilentPath(t *testing.T) {
 			t.Fatal("never stalled")
 		}
 	}
-	silent, began := len(r.packets), r.now
+	silent, began, capacity := len(r.packets), r.now, r.s.path.Capacity(r.now)
 	r.pass(10*time.Second, nil)
 
 	var probes, frames []leaving
-	packets := 0
+	packets, bytes := 0, 0
 	for _, p := range r.packets[silent:] {
 		switch {
 		case p.Fragment.Count == 0:
@@ -137,11 +138,17 @@ func TestSilentPath(t *testing.T) {
 		case p.Fragment.Index == 0:
 			frames = append(frames, p)
 			packets += int(p.Fragment.Count)
+			fallthrough
+		default:
+			bytes += len(p.Payload)
 		}
 	}
 	t.Logf("in 10 s of silence %d probes and %d frames of %d packets leave", len(probes), len(frames), packets)
-	if len(probes) < 10 || len(probes) > 60 || len(frames) < 2 || len(frames) > 15 || packets > 2*len(frames) {
+	if len(probes) < 10 || len(probes) > 60 || len(frames) < 2 || packets > 4*len(frames) {
 		t.Errorf("in 10 s of silence %d probes and %d frames of %d packets leave", len(probes), len(frames), packets)
+	}
+	if took := capacity.Time(bytes); took > 600*time.Millisecond {
+		t.Errorf("what leaves into the silence takes a link of %v %v", capacity, took)
 	}
 	if probes[0].at.Sub(began) > 10*time.Millisecond {
 		t.Errorf("the first probe leaves %v after the silence was noticed", probes[0].at.Sub(began))
@@ -210,7 +217,7 @@ func TestSilenceDropsWhatWaits(t *testing.T) {
 		t.Errorf("after 2 s of silence: stalled %v, and %d of %d bytes wait for the pacer", r.s.path.Stalled(r.now), r.s.backlog(), waits)
 	}
 	for _, p := range r.packets {
-		if p.stalled && p.Fragment.Count > 2 {
+		if p.stalled && p.Fragment.Count > 4 {
 			t.Fatalf("packet %d of %d of a frame leaves in the silence", p.Fragment.Index, p.Fragment.Count)
 		}
 	}
@@ -220,11 +227,7 @@ func TestSilenceDropsWhatWaits(t *testing.T) {
 }
 
 func TestBackoff(t *testing.T) {
-	var b backoff
-	if b.due(testStart) {
-		t.Error("due before it began")
-	}
-	b.begin(testStart, time.Second)
+	b := backoff{next: testStart, interval: time.Second}
 	var at []time.Duration
 	for ms := range 20_000 {
 		now := testStart.Add(time.Duration(ms) * time.Millisecond)
@@ -241,24 +244,37 @@ func TestBackoff(t *testing.T) {
 	}
 }
 
-// A frame that is too large for a dead path is not sent, and does not count.
-func TestLargeFramesWaitForTheEndOfSilence(t *testing.T) {
+// Frames that go out blindly take a small share of what the link could carry, all together, and large ones never go.
+func TestBlindFramesAreFew(t *testing.T) {
+	const capacity = 1 * bitrate.MbitPerSecond
 	var s stall
 	if s.frameDue(testStart) || s.frame(testStart, 100) {
 		t.Error("a frame is due without any silence")
 	}
-	if !s.begin(testStart) || s.begin(testStart) {
+	if !s.begin(testStart, capacity) || s.begin(testStart, capacity) {
 		t.Error("a silence is new once")
 	}
-	now := testStart.Add(time.Second)
-	if !s.frameDue(now) || s.frame(now, 100_000) || !s.frameDue(now) {
-		t.Error("a frame of 100 kB went out, or counts")
+	early, all := 0, 0
+	for ms := range 10_000 {
+		now := testStart.Add(time.Duration(ms) * time.Millisecond)
+		if s.frame(now, 100_000) {
+			t.Fatal("a frame of 100 kB went out")
+		}
+		if s.frameDue(now) && s.frame(now, 1500) {
+			all++
+			if ms < 1000 {
+				early++
+			}
+		}
 	}
-	if !s.frame(now, 1000) || s.frame(now, 1000) || s.frameDue(now) {
-		t.Error("not one frame of a packet went out, but none or two")
+	if early < 3 {
+		t.Errorf("%d frames in the first second", early)
+	}
+	if took := capacity.Time(all * 1500); took > 600*time.Millisecond {
+		t.Errorf("%d frames in ten seconds, which take the link %v", all, took)
 	}
 	s.end()
-	if s.frameDue(now.Add(time.Hour)) || !s.begin(now) {
+	if s.frameDue(testStart.Add(time.Hour)) || !s.begin(testStart, capacity) {
 		t.Error("the silence did not end")
 	}
 }
