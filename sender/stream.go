@@ -19,9 +19,9 @@ const (
 	// patience is for how long a receiver that is busy with another sender is asked again at the very beginning. Its old
 	// sender may be about to be found dead.
 	patience = 2 * time.Second
-	// farewell is for how long a receiver that said goodbye is dialled: a supervisor restarts a program within it, and a person
-	// who ended the receiver sees the sender end within a second too.
-	farewell = 600 * time.Millisecond
+	// farewell is for how long a receiver that said goodbye is dialled: whoever restarts it does so within, and a person who ended
+	// it for good does not wait long for the sender to end too.
+	farewell = 3 * time.Second
 )
 
 // Stream is a source's way to one receiver, across sessions.

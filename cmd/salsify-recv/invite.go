@@ -17,7 +17,8 @@ func invite(screen *live.Screen, o *options, k key.Key, port int) {
 	if o.tlsCert != "" {
 		flags += " --public-cert"
 	}
-	screen.Say("listening at %s. On the sending machine:", o.listen)
+	host, _, _ := net.SplitHostPort(o.listen) // it was listened at
+	screen.Say("listening at %s. On the sending machine:", net.JoinHostPort(host, fmt.Sprint(port)))
 	for _, host := range hosts(o) {
 		screen.Say("  salsify-send SOURCE %s%s", net.JoinHostPort(host, fmt.Sprint(port)), flags)
 	}

@@ -10,15 +10,15 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
+	"io/fs"
 	"log/slog"
-	"net"
 	"os"
 	"os/signal"
 	"syscall"
 	"time"
 
 	"github.com/spf13/pflag"
+	"golang.org/x/term"
 
 	"salsify/cmd/internal/live"
 	"salsify/cmd/internal/metrics"
@@ -38,8 +38,8 @@ import (
 // Exit statuses.
 const (
 	exitOK     = 0
-	exitFailed = 1
-	exitUsage  = 2
+	exitFailed = 1 // the port could not be opened, or a file could not be read or written
+	exitUsage  = 2 // the command line is wrong
 )
 
 const about = `Usage: salsify-recv [flags]
@@ -73,12 +73,19 @@ type options struct {
 	metrics   string
 	logLevel  string
 	verbose   bool
+
+	// What parse made of the texts above:
+	secret key.Key // zero: none was given as a text
+	level  slog.Level
 }
 
-func main() { os.Exit(run(os.Args[1:], os.Stdout)) }
+// usageError is found only after the command line was read, but it is at fault.
+type usageError struct{ error }
 
-func run(arguments []string, stdout *os.File) int {
-	screen := live.New(os.Stderr)
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+func run(arguments []string, stdout, stderr *os.File) int {
+	screen := live.New(stderr)
 	o, err := parse(arguments)
 	if errors.Is(err, pflag.ErrHelp) {
 		fmt.Fprint(stdout, about, flags(&options{}).FlagUsages())
@@ -88,14 +95,20 @@ func run(arguments []string, stdout *os.File) int {
 		screen.Say("salsify-recv: %v\n\"salsify-recv --help\" shows how to call it.", err)
 		return exitUsage
 	}
+	signal.Ignore(syscall.SIGPIPE) // that nobody looks at standard output any more is an error of writing; see audience
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // so that a second Ctrl-C ends us at once
 	defer stop()
-	if err := receive(ctx, o, stdout, screen); err != nil {
-		screen.Done()
-		screen.Say("salsify-recv: %v", err)
-		return exitFailed
+	err = receive(ctx, o, stdout, screen)
+	if err == nil {
+		return exitOK
 	}
-	return exitOK
+	screen.Done()
+	screen.Say("salsify-recv: %v", err)
+	if _, ok := errors.AsType[usageError](err); ok {
+		return exitUsage
+	}
+	return exitFailed
 }
 
 func flags(o *options) *pflag.FlagSet {
@@ -126,20 +139,39 @@ func parse(arguments []string) (*options, error) {
 	if err := f.Parse(arguments); err != nil {
 		return nil, err
 	}
-	switch {
-	case f.NArg() > 0:
+	if f.NArg() > 0 {
 		return nil, fmt.Errorf("%q: no arguments are expected; an address to listen at goes after --listen", f.Arg(0))
+	}
+	return o, o.check(f.Changed("key"))
+}
+
+// check finds values that make no sense, and reads those that are texts. keyFlag tells that the key is that of --key.
+func (o *options) check(keyFlag bool) (err error) {
+	switch {
 	case (o.tlsCert == "") != (o.tlsKey == ""):
-		return nil, errors.New("--tls-cert and --tls-key go together")
-	case o.keyFile != "" && f.Changed("key"):
-		return nil, errors.New("--key and --key-file: only one of them can be the key")
+		return errors.New("--tls-cert and --tls-key go together: give both, or none for a certificate that follows from the key")
+	case o.keyFile != "" && keyFlag:
+		return errors.New("--key and --key-file: only one of them can be the key")
 	case o.duration < 0:
-		return nil, fmt.Errorf("--duration is %v", o.duration)
+		return fmt.Errorf("--duration is %v: give a time such as 30s", o.duration)
+	case !metrics.Address(o.listen):
+		return fmt.Errorf("--listen is %q: write [HOST]:PORT, such as :9000", o.listen)
+	case o.metrics != "" && !metrics.Address(o.metrics):
+		return fmt.Errorf("--metrics is %q: write [HOST]:PORT, such as localhost:9100", o.metrics)
 	}
-	if _, _, err := net.SplitHostPort(o.listen); err != nil {
-		return nil, fmt.Errorf("--listen is %q: write [HOST]:PORT, such as :9000", o.listen)
+	if err := o.level.UnmarshalText([]byte(o.logLevel)); err != nil {
+		return fmt.Errorf("--log-level is %q: write debug, info, warn or error", o.logLevel)
 	}
-	return o, nil
+	if o.keyText != "" && o.keyFile == "" {
+		name := "$SALSIFY_KEY"
+		if keyFlag {
+			name = "--key"
+		}
+		if o.secret, err = key.Parse(o.keyText); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return nil
 }
 
 // secret finds the key, or makes one.
@@ -154,32 +186,15 @@ func secret(o *options, screen *live.Screen) (key.Key, error) {
 			screen.Say("made a new key in %s", o.keyFile)
 		}
 		return k, nil
-	case o.keyText != "":
-		k, err := key.Parse(o.keyText)
-		if err != nil {
-			return k, fmt.Errorf("--key: %w", err)
-		}
-		return k, nil
+	case !o.secret.IsZero():
+		return o.secret, nil
 	default:
 		return key.New(), nil
 	}
 }
 
-// level reads --log-level.
-func level(name string) (slog.Level, error) {
-	var l slog.Level
-	if err := l.UnmarshalText([]byte(name)); err != nil {
-		return 0, fmt.Errorf("--log-level is %q, not debug, info, warn or error", name)
-	}
-	return l, nil
-}
-
 // receive does steps 1 to 4.
-func receive(ctx context.Context, o *options, stdout io.Writer, screen *live.Screen) error {
-	logLevel, err := level(o.logLevel)
-	if err != nil {
-		return err
-	}
+func receive(ctx context.Context, o *options, stdout *os.File, screen *live.Screen) error {
 	k, err := secret(o, screen)
 	if err != nil {
 		return err
@@ -192,9 +207,9 @@ func receive(ctx context.Context, o *options, stdout io.Writer, screen *live.Scr
 		}
 		certificate = &c
 	}
-	shown, err := display.Open(o.display, display.Options{
-		Rate: displayRate, Stdout: stdout, Report: func(message string) { screen.Say("display: %s", message) },
-	})
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	shown, err := openDisplay(o, stdout, end, screen)
 	if err != nil {
 		return err
 	}
@@ -203,10 +218,11 @@ func receive(ctx context.Context, o *options, stdout io.Writer, screen *live.Scr
 		return errors.Join(err, shown.Close())
 	}
 	listener, err := rtc.Listen(o.listen, rtc.ListenConfig{
-		Key: k, Open: o.open, Certificate: certificate, Logger: slog.New(slog.NewTextHandler(screen, &slog.HandlerOptions{Level: logLevel})),
+		Key: k, Open: o.open, Certificate: certificate, Logger: slog.New(slog.NewTextHandler(screen, &slog.HandlerOptions{Level: o.level})),
 		Refused: view.refused, Roamed: view.roamed,
 	})
 	if err != nil {
+		err = fmt.Errorf("cannot listen at %s: %w (give another address by --listen; port 0 finds a free one)", o.listen, err)
 		return errors.Join(err, view.close(), shown.Close())
 	}
 	invite(screen, o, k, listener.Addr().Port)
@@ -224,9 +240,41 @@ func receive(ctx context.Context, o *options, stdout io.Writer, screen *live.Scr
 	}
 	go view.run(ctx)
 	err = serve(ctx, o, listener, shown, view)
-	err = errors.Join(err, listener.Close(), shown.Close())
+	closed := shown.Close()
+	if errors.Is(closed, syscall.EPIPE) { // whoever looked has gone, which was said
+		closed = nil
+	}
+	err = errors.Join(err, listener.Close(), closed)
 	view.summary(shown.Stats())
 	return errors.Join(err, view.close())
+}
+
+// openDisplay opens the display, and has end called when nobody looks at standard output any more.
+func openDisplay(o *options, stdout *os.File, end func(), screen *live.Screen) (display.Display, error) {
+	if o.display == "-" && term.IsTerminal(int(stdout.Fd())) {
+		return nil, usageError{errors.New("--display - writes pictures to standard output, which is the terminal: add | ffplay -i -")}
+	}
+	shown, err := display.Open(o.display, display.Options{
+		Rate: displayRate, Stdout: &audience{stdout, end}, Report: func(message string) { screen.Say("display: %s", message) },
+	})
+	if _, ofFile := errors.AsType[*fs.PathError](err); err != nil && !ofFile {
+		return nil, usageError{err}
+	}
+	return shown, err
+}
+
+// audience is standard output with somebody who looks at it.
+type audience struct {
+	out  *os.File
+	left func() // called when nobody does any more
+}
+
+func (a *audience) Write(b []byte) (int, error) {
+	n, err := a.out.Write(b)
+	if err != nil {
+		a.left()
+	}
+	return n, err
 }
 
 // displayRate is what the header of YUV4MPEG2 says, which must be before any picture has come: pictures come when they come.

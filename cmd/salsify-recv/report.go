@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"sync"
 	"time"
@@ -31,6 +32,14 @@ type view struct {
 	total   receiver.Stats    // of the sessions that have ended
 	ended   int
 	second  second
+	refusal refusal
+}
+
+// refusal is the last one that was told of.
+type refusal struct {
+	at     time.Time
+	who    string // its host, and why
+	untold int    // since then
 }
 
 // second sums up what came in the last second.
@@ -53,7 +62,32 @@ func newView(screen *live.Screen, o *options) (*view, error) {
 	return v, nil
 }
 
-func (v *view) refused(remote, why string) { v.screen.Say("refused a sender at %s: %s", remote, why) }
+const (
+	// refusedPause is the least time between two lines that tell of refused senders: anybody who reaches the port can be one.
+	refusedPause = time.Second
+	// refusedAgain is after how long the same refusal is told of again: one that waits for its turn asks all the time.
+	refusedAgain = 10 * time.Second
+)
+
+// refused tells of a sender that was turned away.
+func (v *view) refused(remote, why string) {
+	host, _, _ := net.SplitHostPort(remote)
+	who := host + " " + why // each attempt has another port
+	v.lock.Lock()
+	since := time.Since(v.refusal.at)
+	if since < refusedPause || who == v.refusal.who && since < refusedAgain {
+		v.refusal.untold++
+		v.lock.Unlock()
+		return
+	}
+	more := ""
+	if v.refusal.untold > 0 {
+		more = fmt.Sprintf(" (and %d more before it)", v.refusal.untold)
+	}
+	v.refusal = refusal{at: time.Now(), who: who}
+	v.lock.Unlock()
+	v.screen.Say("refused a sender at %s: %s%s", remote, why, more)
+}
 
 func (v *view) roamed(from, to string) {
 	v.screen.Say("the sender's address changed from %s to %s", from, to)
@@ -134,7 +168,10 @@ func (v *view) frame(e receiver.Event) {
 	if err == nil {
 		_, err = v.stats.Write(append(b, '\n'))
 	}
-	v.err = err
+	if err != nil { // now, while something can be done about it
+		v.err = fmt.Errorf("--stats: %w", err)
+		v.screen.Say("warning: nothing more is written to the file: %v", v.err)
+	}
 }
 
 func (v *view) close() error {

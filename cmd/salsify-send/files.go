@@ -5,23 +5,26 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"time"
 
+	"salsify/cmd/internal/live"
 	"salsify/codec/ivf"
 	"salsify/sender"
 )
 
 // files are what --record and --stats write.
 type files struct {
+	screen    *live.Screen
 	record    *recorder
 	statsFile *os.File
 	stats     *bufio.Writer
-	err       error // the first of a write; the stream goes on without the file
+	err       error // the first of a write; the stream goes on without the files
 }
 
-func openFiles(o *options, width, height int) (*files, error) {
-	f := &files{}
+func openFiles(o *options, width, height int, screen *live.Screen) (*files, error) {
+	f := &files{screen: screen}
 	if o.record != "" {
 		r, err := newRecorder(o.record, width, height)
 		if err != nil {
@@ -32,7 +35,7 @@ func openFiles(o *options, width, height int) (*files, error) {
 	if o.stats != "" {
 		file, err := os.Create(o.stats)
 		if err != nil {
-			return nil, fmt.Errorf("--stats: %w", err)
+			return nil, errors.Join(fmt.Errorf("--stats: %w", err), f.close())
 		}
 		f.statsFile, f.stats = file, bufio.NewWriter(file)
 	}
@@ -70,30 +73,44 @@ func (f *files) frame(e sender.Event) {
 		return
 	}
 	if f.record != nil {
-		f.err = errors.Join(f.err, f.record.event(e))
+		if err := f.record.event(e); err != nil {
+			f.err = fmt.Errorf("--record: %w", err)
+		}
 	}
-	if f.stats == nil {
-		return
+	if f.stats != nil {
+		if err := f.writeStats(e); err != nil {
+			f.err = errors.Join(f.err, fmt.Errorf("--stats: %w", err))
+		}
 	}
+	if f.err != nil { // now, while something can be done about it
+		f.screen.Say("warning: nothing more is written to files: %v", f.err)
+	}
+}
+
+func (f *files) writeStats(e sender.Event) error {
 	d := e.Decision
 	line := statsLine{
 		Time: e.At.UnixMicro(), Picture: e.Picture.Number, Captured: e.Picture.Captured.UnixMicro(), Outcome: d.Reason,
 		Frame: d.Frame, Source: d.Source, Chosen: d.Chosen, Budget: d.Budget, Capacity: d.Capacity.Kbit(),
 		Queue: milliseconds(d.QueueDelay), Encode: milliseconds(d.Took), Effort: d.Effort, Cautious: d.Cautious,
 		Lost: e.Snapshot.LostPackets, WireBytes: e.Snapshot.WireBytes,
+		Quantizers: []int{}, Bytes: []int{},
 	}
 	for i, c := range e.Candidates {
 		line.Quantizers = append(line.Quantizers, c.Stats.Info.Quantizer)
 		line.Bytes = append(line.Bytes, len(c.Frame))
 		if i == d.Chosen {
-			line.Key, line.SSIM = c.Stats.Info.Key, c.Stats.SSIM
+			line.Key = c.Stats.Info.Key
+			if !math.IsNaN(c.Stats.SSIM) { // which JSON has not
+				line.SSIM = c.Stats.SSIM
+			}
 		}
 	}
 	b, err := json.Marshal(line)
 	if err == nil {
 		_, err = f.stats.Write(append(b, '\n'))
 	}
-	f.err = errors.Join(f.err, err)
+	return err
 }
 
 func (f *files) close() error {
@@ -108,14 +125,14 @@ func (f *files) close() error {
 }
 
 // recorder writes the frames that were sent to an IVF file that any player decodes. A player goes from each frame to the next,
-// the stream does not: after a loss it starts again from an older state. So a frame is written only when it is settled that the
-// stream goes on from it, and those that it does not go on from are left out.
+// the stream does not: after a loss it starts again from an older state. So a frame is written only when all that may follow
+// goes on from it, and those that the stream does not go on from are left out.
 type recorder struct {
 	file    *os.File
 	ivf     *ivf.Writer
-	pending []recorded
-	last    uint64    // number of the frame written last
-	began   time.Time // capture of the first picture
+	pending []recorded // in the order of their numbers, which grow
+	last    uint64     // number of the frame written last; 0: none of this session
+	began   time.Time  // capture of the first picture
 }
 
 type recorded struct {
@@ -141,11 +158,10 @@ func newRecorder(path string, width, height int) (*recorder, error) {
 
 func (r *recorder) event(e sender.Event) error {
 	d := e.Decision
-	if d.Frame == 1 && len(r.pending) > 0 { // a new session counts anew
-		if err := r.settle(r.pending[len(r.pending)-1].number); err != nil {
+	if d.Frame == 1 { // a new session counts anew
+		if err := r.finish(); err != nil {
 			return err
 		}
-		r.pending, r.last = nil, 0
 	}
 	if d.Chosen >= 0 {
 		if r.began.IsZero() {
@@ -154,38 +170,80 @@ func (r *recorder) event(e sender.Event) error {
 		r.pending = append(r.pending, recorded{
 			number: d.Frame, source: d.Source, captured: e.Picture.Captured, data: e.Candidates[d.Chosen].Frame,
 		})
+		if len(r.pending) > maxPending { // after that, only a key frame can go on
+			r.pending = append(r.pending[:0], r.pending[1:]...)
+		}
 	}
 	return r.settle(e.Settled)
 }
 
-// settle writes the frames that lead to that one, and drops the others before it.
-func (r *recorder) settle(number uint64) error {
-	wanted := number
-	var path []int // backwards
-	for i := len(r.pending) - 1; i >= 0; i-- {
-		if r.pending[i].number == wanted {
-			path = append(path, i)
-			wanted = r.pending[i].source
-		}
-	}
-	if len(path) == 0 || wanted != r.last && wanted != 0 {
+// maxPending bounds the frames that wait; as many as a sender keeps states, and more.
+const maxPending = 1024
+
+// settle writes what cannot change any more, when frames to come start from that one or a later one: the frames that lead to the
+// newest common ancestor of all those. It then forgets what no frame to come starts from.
+func (r *recorder) settle(oldest uint64) error {
+	if r.last >= oldest { // a frame to come may start from what was written last
 		return nil
 	}
-	for i := len(path) - 1; i >= 0; i-- {
-		f := r.pending[path[i]]
-		if err := r.ivf.Write(f.data, uint64(f.captured.Sub(r.began).Milliseconds())); err != nil {
+	var common []int // the way to the common ancestor, by places in pending, backwards
+	for i := len(r.pending) - 1; i >= 0 && r.pending[i].number >= oldest; i-- {
+		if way := r.way(i); common == nil {
+			common = way
+		} else if common = suffix(common, way); len(common) == 0 {
+			return nil
+		}
+	}
+	if len(common) == 0 {
+		return nil
+	}
+	for i := len(common) - 1; i >= 0; i-- {
+		if err := r.write(r.pending[common[i]]); err != nil {
 			return err
 		}
 	}
-	r.last = number
-	r.pending = append(r.pending[:0], r.pending[path[0]+1:]...)
+	r.pending = append(r.pending[:0], r.pending[common[0]+1:]...)
 	return nil
 }
 
-func (r *recorder) close() error {
-	var err error
-	if len(r.pending) > 0 { // the newest frames were never reported, but most will have come
-		err = r.settle(r.pending[len(r.pending)-1].number)
+// way returns the places of a frame and of those that lead to it, backwards, as far as they were not written. It is empty if it
+// does not begin where what was written ends, nor with a key frame.
+func (r *recorder) way(i int) []int {
+	var way []int
+	for wanted := r.pending[i].number; i >= 0; i-- {
+		if r.pending[i].number == wanted {
+			way = append(way, i)
+			wanted = r.pending[i].source
+			if wanted == r.last || wanted == 0 {
+				return way
+			}
+		}
 	}
-	return errors.Join(err, r.ivf.Close(), r.file.Close())
+	return []int{}
 }
+
+// suffix returns the longest common end of two ways.
+func suffix(a, b []int) []int {
+	n := 0
+	for n < min(len(a), len(b)) && a[len(a)-1-n] == b[len(b)-1-n] {
+		n++
+	}
+	return a[len(a)-n:]
+}
+
+func (r *recorder) write(f recorded) error {
+	r.last = f.number
+	return r.ivf.Write(f.data, uint64(f.captured.Sub(r.began).Milliseconds()))
+}
+
+// finish writes the way to the newest frame: no report of it will come, but most will have arrived.
+func (r *recorder) finish() error {
+	var err error
+	if n := len(r.pending); n > 0 {
+		err = r.settle(r.pending[n-1].number)
+	}
+	r.pending, r.last = nil, 0
+	return err
+}
+
+func (r *recorder) close() error { return errors.Join(r.finish(), r.ivf.Close(), r.file.Close()) }

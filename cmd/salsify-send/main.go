@@ -12,9 +12,11 @@ import (
 	"io"
 	"log/slog"
 	"math"
+	"net"
 	"os"
 	"os/signal"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -36,14 +38,15 @@ import (
 //
 //  1. The flags are read, the source is opened, and the files that are to be written.
 //  2. The stream dials, and asks for a key where one is needed and a person is there (key.go).
-//  3. Pictures go from the source into the stream, a line a second to the screen (report.go), frames to the files (record.go, stats.go).
-//  4. At the end of the source, of --duration or at Ctrl-C the stream says goodbye, files are closed, a summary is printed.
+//  3. Pictures go from the source into the stream, a line a second to the screen (report.go), frames to the files (files.go).
+//  4. At the end of the source, of --duration or at Ctrl-C the stream says goodbye, files are closed, a summary is printed. The
+//     same happens when the receiver says goodbye.
 
 // Exit statuses.
 const (
 	exitOK     = 0
-	exitFailed = 1
-	exitUsage  = 2
+	exitFailed = 1 // the receiver refused us or was not there, or a file could not be read or written
+	exitUsage  = 2 // the command line is wrong, or names a source that cannot be used
 )
 
 const about = `Usage: salsify-send SOURCE HOST:PORT [flags]
@@ -84,12 +87,17 @@ type options struct {
 	verbose     bool
 	source      string
 	destination string
+
+	// What parse made of the texts above:
+	width, height int // 0: the source's own
+	secret        key.Key
+	level         slog.Level
 }
 
-func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout)) }
+func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
-func run(arguments []string, stdin *os.File, stdout io.Writer) int {
-	screen := live.New(os.Stderr)
+func run(arguments []string, stdin, stdout, stderr *os.File) int {
+	screen := live.New(stderr)
 	o, err := parse(arguments)
 	if errors.Is(err, pflag.ErrHelp) {
 		fmt.Fprint(stdout, about, flags(&options{}).FlagUsages())
@@ -103,13 +111,18 @@ func run(arguments []string, stdin *os.File, stdout io.Writer) int {
 	// picture to move is scheduled by the system, at once, and not by the Go runtime, at the next preemption 10 ms later.
 	runtime.GOMAXPROCS(2*runtime.NumCPU() + 2)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // so that a second Ctrl-C ends us at once
 	defer stop()
-	if err := send(ctx, o, stdin, screen); err != nil {
-		screen.Done()
-		screen.Say("salsify-send: %v", err)
-		return exitFailed
+	err = send(ctx, o, stdin, screen)
+	if err == nil {
+		return exitOK
 	}
-	return exitOK
+	screen.Done()
+	screen.Say("salsify-send: %v", err)
+	if errors.Is(err, capture.ErrSource) {
+		return exitUsage
+	}
+	return exitFailed
 }
 
 func flags(o *options) *pflag.FlagSet {
@@ -151,29 +164,79 @@ func parse(arguments []string) (*options, error) {
 	default:
 		return nil, fmt.Errorf("%q is one argument too many: only SOURCE and HOST:PORT are expected", f.Arg(2))
 	}
-	if !strings.Contains(o.destination, ":") {
-		o.destination += ":9000"
-	}
-	if o.effort < vp8.MinEffort || o.effort > vp8.MaxEffort {
-		return nil, fmt.Errorf("--effort is %d, not %d to %d", o.effort, vp8.MinEffort, vp8.MaxEffort)
-	}
-	if o.tolerance < 10*time.Millisecond || o.tolerance > 10*time.Second {
-		return nil, fmt.Errorf("--tolerance is %v, not 10ms to 10s", o.tolerance)
-	}
-	if o.rate < 0 || o.rate > 240 || math.IsNaN(o.rate) {
-		return nil, fmt.Errorf("--rate is %v, not up to 240", o.rate)
-	}
-	if o.duration < 0 {
-		return nil, fmt.Errorf("--duration is %v", o.duration)
-	}
-	known := false
-	for _, m := range sender.Modes() {
-		known = known || o.mode == string(m)
-	}
-	if !known {
-		return nil, fmt.Errorf("--mode is %q, not one of %v", o.mode, sender.Modes())
+	if err := o.check(f.Changed("key")); err != nil {
+		return nil, err
 	}
 	return o, nil
+}
+
+// Bounds of flags.
+const (
+	minTolerance, maxTolerance = 10 * time.Millisecond, 10 * time.Second
+	minRate, maxRate           = 0.1, 240 // pictures a second
+	// minMaxBitrate is a packet a second, with room for reports: less is a unit forgotten.
+	minMaxBitrate = 16 * bitrate.KbitPerSecond
+)
+
+// check finds values that make no sense, and reads those that are texts. keyFlag tells that the key is that of --key.
+func (o *options) check(keyFlag bool) (err error) {
+	if o.destination, err = destination(o.destination); err != nil {
+		return err
+	}
+	if o.width, o.height, err = parseSize(o.size); err != nil {
+		return err
+	}
+	if err := o.level.UnmarshalText([]byte(o.logLevel)); err != nil {
+		return fmt.Errorf("--log-level is %q: write debug, info, warn or error", o.logLevel)
+	}
+	if o.key != "" {
+		name := "$SALSIFY_KEY"
+		if keyFlag {
+			name = "--key"
+		}
+		if o.secret, err = key.Parse(o.key); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	switch {
+	case o.effort < vp8.MinEffort || o.effort > vp8.MaxEffort:
+		return fmt.Errorf("--effort is %d: give %d to %d", o.effort, vp8.MinEffort, vp8.MaxEffort)
+	case o.tolerance < minTolerance || o.tolerance > maxTolerance:
+		return fmt.Errorf("--tolerance is %v: give %v to %v", o.tolerance, minTolerance, maxTolerance)
+	case o.rate != 0 && (o.rate < minRate || o.rate > maxRate) || math.IsNaN(o.rate):
+		return fmt.Errorf("--rate is %v: give %v to %v pictures a second", o.rate, minRate, maxRate)
+	case o.duration < 0:
+		return fmt.Errorf("--duration is %v: give a time such as 30s", o.duration)
+	case o.maxBitrate != 0 && o.maxBitrate < minMaxBitrate:
+		return fmt.Errorf("--max-bitrate is %v: give %v or more, with its unit, such as 800k or 2.5M", o.maxBitrate, minMaxBitrate)
+	case o.metrics != "" && !metrics.Address(o.metrics):
+		return fmt.Errorf("--metrics is %q: write [HOST]:PORT, such as localhost:9101", o.metrics)
+	}
+	for _, m := range sender.Modes() {
+		if o.mode == string(m) {
+			return nil
+		}
+	}
+	return fmt.Errorf("--mode is %q: give one of %v", o.mode, sender.Modes())
+}
+
+const defaultPort = "9000"
+
+// destination reads HOST:PORT; the port may be left out.
+func destination(text string) (string, error) {
+	host, port, err := net.SplitHostPort(text)
+	if err != nil && !strings.Contains(text, ":") {
+		host, port, err = text, defaultPort, nil
+	}
+	if net.ParseIP(text) != nil { // an IPv6 address without brackets
+		host, port, err = text, defaultPort, nil
+	}
+	number, notNumber := strconv.ParseUint(port, 10, 16)
+	if err != nil || host == "" || strings.ContainsAny(host, "/ ") || notNumber != nil || number == 0 {
+		return "", fmt.Errorf("%q is not HOST:PORT: write it as salsify-recv shows it, such as 192.0.2.7:9000 or [2001:db8::7]:9000",
+			text)
+	}
+	return net.JoinHostPort(host, port), nil
 }
 
 // parseSize reads "WxH"; empty is the source's own size.
@@ -182,52 +245,36 @@ func parseSize(s string) (width, height int, err error) {
 		return 0, 0, nil
 	}
 	var rest string
-	if n, _ := fmt.Sscanf(s+" .", "%dx%d %s", &width, &height, &rest); n != 3 || rest != "." || width < 16 || height < 16 {
-		return 0, 0, fmt.Errorf("--size is %q: write WIDTHxHEIGHT, such as 1280x720", s)
+	n, _ := fmt.Sscanf(s+" .", "%dx%d %s", &width, &height, &rest)
+	if n != 3 || rest != "." || min(width, height) < capture.MinSize || max(width, height) > capture.MaxSize {
+		return 0, 0, fmt.Errorf("--size is %q: write WIDTHxHEIGHT, each %d to %d, such as 1280x720",
+			s, capture.MinSize, capture.MaxSize)
 	}
 	return width, height, nil
 }
 
-// level reads --log-level.
-func level(name string) (slog.Level, error) {
-	var l slog.Level
-	if err := l.UnmarshalText([]byte(name)); err != nil {
-		return 0, fmt.Errorf("--log-level is %q, not debug, info, warn or error", name)
-	}
-	return l, nil
-}
-
 // send does steps 1 to 4.
 func send(ctx context.Context, o *options, stdin *os.File, screen *live.Screen) error {
-	logLevel, err := level(o.logLevel)
+	source, err := openSource(ctx, o, stdin)
 	if err != nil {
-		return err
-	}
-	width, height, err := parseSize(o.size)
-	if err != nil {
-		return err
-	}
-	var secret key.Key
-	if o.key != "" {
-		if secret, err = key.Parse(o.key); err != nil {
-			return fmt.Errorf("--key: %w", err)
+		if ctx.Err() != nil {
+			screen.Say("ended before the first picture")
+			return nil
 		}
-	}
-	source, err := capture.Open(o.source, capture.Options{Width: width, Height: height, Rate: o.rate, Loop: o.loop, Stdin: stdin})
-	if err != nil {
 		return err
 	}
 	defer source.Close()
-	width, height = source.Size()
+	width, height := source.Size()
 	rate := float64(source.Rate().Num) / float64(source.Rate().Den)
 	interval := time.Duration(float64(time.Second) / rate)
 
-	files, err := openFiles(o, width, height)
+	files, err := openFiles(o, width, height, screen)
 	if err != nil {
 		return err
 	}
-	logger := slog.New(slog.NewTextHandler(screen, &slog.HandlerOptions{Level: logLevel}))
-	dialer := &dialer{options: o, key: secret, screen: screen, logger: logger, terminal: o.source != "-" && term.IsTerminal(int(stdin.Fd())), stdin: stdin}
+	logger := slog.New(slog.NewTextHandler(screen, &slog.HandlerOptions{Level: o.level}))
+	dialer := &dialer{options: o, key: o.secret, screen: screen, logger: logger, stdin: stdin}
+	dialer.terminal = o.source != "-" && term.IsTerminal(int(stdin.Fd()))
 	view := newView(screen, o)
 	stream := &sender.Stream{
 		Config: sender.Config{
@@ -239,7 +286,8 @@ func send(ctx context.Context, o *options, stdin *os.File, screen *live.Screen) 
 			busy = errors.Is(err, rtc.ErrBusy)
 			return busy || errors.Is(err, rtc.ErrUnreachable), busy
 		},
-		Tell: view.tell,
+		Goodbye: func(err error) bool { return errors.Is(err, rtc.ErrGoodbye) },
+		Tell:    view.tell,
 		Observe: func(e sender.Event) {
 			files.frame(e)
 			view.frame(e)
@@ -248,7 +296,7 @@ func send(ctx context.Context, o *options, stdin *os.File, screen *live.Screen) 
 	if o.metrics != "" {
 		address, err := metrics.Serve(ctx, o.metrics, measured(stream))
 		if err != nil {
-			return err
+			return errors.Join(err, files.close())
 		}
 		screen.Say("metrics: http://%v/metrics", address)
 	}
@@ -256,6 +304,27 @@ func send(ctx context.Context, o *options, stdin *os.File, screen *live.Screen) 
 	err = flow(ctx, o, source, stream, view)
 	view.summary(stream.Snapshot())
 	return errors.Join(err, files.close())
+}
+
+// openSource opens the source. Standard input may keep us waiting for its header, during which Ctrl-C must work.
+func openSource(ctx context.Context, o *options, stdin *os.File) (capture.Source, error) {
+	type opened struct {
+		source capture.Source
+		err    error
+	}
+	done := make(chan opened, 1)
+	go func() {
+		source, err := capture.Open(o.source, capture.Options{
+			Width: o.width, Height: o.height, Rate: o.rate, Loop: o.loop, Stdin: stdin,
+		})
+		done <- opened{source, err}
+	}()
+	select {
+	case r := <-done:
+		return r.source, r.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // flow runs the stream and feeds it until one of them ends.
@@ -269,13 +338,27 @@ func flow(ctx context.Context, o *options, source capture.Source, stream *sender
 	fed := make(chan error, 1)
 	go func() {
 		defer stop()
+		// A file waits for the receiver. From a pipe the newest picture is taken all along, so that old ones do not gather in it.
+		if o.source != "-" {
+			select {
+			case <-view.connected:
+			case <-ctx.Done():
+			}
+		}
 		fed <- feed(ctx, source, stream)
 	}()
 	go view.run(ctx, stream)
 	err := stream.Run(ctx)
+	late := errors.Is(ctx.Err(), context.DeadlineExceeded)
 	stop()
 	if feedErr := <-fed; err == nil && !errors.Is(feedErr, context.Canceled) && !errors.Is(feedErr, context.DeadlineExceeded) {
 		err = feedErr
+	}
+	switch {
+	case errors.Is(err, rtc.ErrGoodbye):
+		return nil
+	case err == nil && late && !view.wasConnected():
+		return fmt.Errorf("no connection within --duration %v: start salsify-recv first, and check HOST:PORT", o.duration)
 	}
 	return err
 }
@@ -287,7 +370,10 @@ func feed(ctx context.Context, source capture.Source, stream *sender.Stream) err
 	for {
 		picture, err := source.Next(ctx)
 		if errors.Is(err, io.EOF) {
-			time.Sleep(lastPictures)
+			select {
+			case <-time.After(lastPictures):
+			case <-ctx.Done():
+			}
 			return nil
 		}
 		if err != nil {

@@ -20,23 +20,40 @@ type view struct {
 	to      string
 	begun   time.Time
 
+	first     sync.Once
+	connected chan struct{} // closed at the first connection
+
 	lock   sync.Mutex
 	reason map[string]int // decisions of the last second, by reason
 	larger int            // of those that were sent, the larger candidates
 }
 
 func newView(screen *live.Screen, o *options) *view {
-	return &view{screen: screen, verbose: o.verbose, to: o.destination, begun: time.Now(), reason: map[string]int{}}
+	return &view{
+		screen: screen, verbose: o.verbose, to: o.destination, begun: time.Now(), reason: map[string]int{}, connected: make(chan struct{}),
+	}
+}
+
+func (v *view) wasConnected() bool {
+	select {
+	case <-v.connected:
+		return true
+	default:
+		return false
+	}
 }
 
 func (v *view) tell(news sender.News, err error) {
 	switch news {
 	case sender.Connected:
+		v.first.Do(func() { close(v.connected) })
 		v.screen.Say("connected to %s", v.to)
 	case sender.Waiting:
 		v.screen.Say("waiting for the receiver: %v", err)
 	case sender.Ended:
 		v.screen.Say("%v; connecting anew", err)
+	case sender.Left:
+		v.screen.Say("the receiver has ended: %v; going on if it is back within 3 s", err)
 	}
 }
 
@@ -111,7 +128,7 @@ func (v *view) line(now sender.Snapshot, last sender.Stats) string {
 	packets := now.Packets - last.Packets
 	loss := 0.0
 	if packets > 0 {
-		loss = 100 * float64(now.LostPackets-last.LostPackets) / float64(packets)
+		loss = min(100, 100*float64(now.LostPackets-last.LostPackets)/float64(packets)) // some were sent before this second
 	}
 	state := ""
 	if now.Stalled {

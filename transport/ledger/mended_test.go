@@ -64,3 +64,19 @@ func TestReceiverThatForgetsAndIsBehind(t *testing.T) {
 	wantTaken(t, l, start, report(1, 1))
 	wantSource(t, l, start, true, 0, true) // not 2; frame 1 was not held when that was reported
 }
+
+// A silence so long that states were let go of: the report names one of those, and an older one that is still here is held all
+// the same.
+func TestReportNamesAStateThatWasLetGo(t *testing.T) {
+	l := newSent()
+	add(l, 0, 1)
+	wantTaken(t, l, start, report(1, 1))
+	add(l, 1, 2) // it arrives, but the report of it does not
+	for n := uint64(3); n <= 70; n++ {
+		add(l, 1, n)
+	}
+	wantTaken(t, l, start, report(2, 2, 1))
+	if s := l.Source(start, true); s.Frame != 1 {
+		t.Errorf("the next frame starts from %d, though 1 is held", s.Frame)
+	}
+}

@@ -3,6 +3,7 @@
 package ledger
 
 import (
+	"math/bits"
 	"time"
 
 	"salsify/transport/wire"
@@ -168,7 +169,8 @@ func (l *Sent[S]) Held(now time.Time, r *wire.Report) bool {
 	if r.Decided == 0 { // nothing yet, or the receiver has lost its memory
 		decided = l.newestHeld()
 	}
-	lost, newest := false, true
+	lost := false
+	newest := decided - uint64(bits.TrailingZeros32(r.Held)) // whose name the report gives; it may have been let go of here
 	for i := len(l.frames) - 1; i >= 0; i-- {
 		f := &l.frames[i]
 		if f.number > decided {
@@ -180,9 +182,8 @@ func (l *Sent[S]) Held(now time.Time, r *wire.Report) bool {
 		fresh := !f.held && l.hopeful(f)
 		before := decided - f.number
 		f.held = r.Decided != 0 && before < wire.HeldFrames && r.Held>>before&1 != 0
-		if f.held && newest {
+		if f.held && f.number == newest {
 			f.held = [4]byte(f.name[:4]) == r.Name
-			newest = false
 		}
 		if f.held {
 			f.lost = false

@@ -3,10 +3,13 @@
 package live
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync"
+	"unicode"
 
 	"golang.org/x/term"
 )
@@ -15,34 +18,49 @@ import (
 type Screen struct {
 	lock  sync.Mutex
 	out   io.Writer
-	width int    // columns of the terminal; 0: not one
-	line  string // that is on the screen
+	width func() int // columns of the terminal now, which may be resized; nil: not one
+	line  string     // that is on the screen
 }
 
 // New returns a Screen on a file, such as os.Stderr.
 func New(file *os.File) *Screen {
 	s := &Screen{out: file}
-	if term.IsTerminal(int(file.Fd())) {
-		if width, _, err := term.GetSize(int(file.Fd())); err == nil && width > 1 {
-			s.width = width
+	if fd := int(file.Fd()); term.IsTerminal(fd) {
+		s.width = func() int {
+			if width, _, err := term.GetSize(fd); err == nil && width > 1 {
+				return width
+			}
+			return defaultWidth
 		}
 	}
 	return s
 }
 
+// defaultWidth is that of a terminal that does not say.
+const defaultWidth = 80
+
 // clear goes back to the start of the line and clears it.
 const clear = "\r\x1b[K"
+
+// printable replaces what could command the terminal: messages quote what came from the network. Line ends and tabs stay.
+func printable(r rune) rune {
+	if unicode.IsControl(r) && r != '\n' && r != '\t' {
+		return unicode.ReplacementChar
+	}
+	return r
+}
 
 // Line shows text in place of the last line. It is cut to the terminal's width.
 func (s *Screen) Line(text string) {
 	s.lock.Lock()
 	defer s.lock.Unlock()
-	if s.width == 0 {
+	text = strings.Map(printable, text)
+	if s.width == nil {
 		fmt.Fprintln(s.out, text)
 		return
 	}
-	if runes := []rune(text); len(runes) >= s.width {
-		text = string(runes[:s.width-1])
+	if runes, width := []rune(text), s.width(); len(runes) >= width {
+		text = string(runes[:width-1])
 	}
 	s.line = text
 	fmt.Fprint(s.out, clear, text)
@@ -55,7 +73,7 @@ func (s *Screen) Say(format string, arguments ...any) {
 	if s.line != "" {
 		fmt.Fprint(s.out, clear)
 	}
-	fmt.Fprintf(s.out, format+"\n", arguments...)
+	fmt.Fprintln(s.out, strings.Map(printable, fmt.Sprintf(format, arguments...)))
 	fmt.Fprint(s.out, s.line)
 }
 
@@ -76,7 +94,7 @@ func (s *Screen) Write(b []byte) (int, error) {
 	if s.line != "" {
 		fmt.Fprint(s.out, clear)
 	}
-	n, err := s.out.Write(b)
+	_, err := s.out.Write(bytes.Map(printable, b))
 	fmt.Fprint(s.out, s.line)
-	return n, err
+	return len(b), err
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -19,6 +20,16 @@ type Metric struct {
 	Help  string
 	Count bool // it only grows
 	Value func() float64
+}
+
+// Address tells whether a text has the form [HOST]:PORT that Serve takes.
+func Address(text string) bool {
+	_, port, err := net.SplitHostPort(text)
+	if err != nil {
+		return false
+	}
+	_, err = strconv.ParseUint(port, 10, 16)
+	return err == nil
 }
 
 // Serve serves the metrics, and those of the Go runtime, at http://address/metrics until the context ends. It returns the
