@@ -4,7 +4,6 @@
 package receiver
 
 import (
-	"errors"
 	"time"
 
 	"salsify/codec/vp8"
@@ -29,16 +28,8 @@ const (
 	maxWait = 100 * time.Millisecond
 	// reordered is how many frames later a packet may still come: then a frame that is not whole is given up.
 	reordered = 8
-	// maxPixels bounds the pictures that a sender may make us take memory for: 4096 x 2304.
-	maxPixels = 4096 * 2304
-)
-
-// Errors of Decoded.
-var (
-	// ErrSize is a key frame of a picture larger than the receiver takes.
-	ErrSize = errors.New("the picture is larger than 4096x2304")
-	// ErrName is a key frame that names another source than the first state of its size.
-	ErrName = errors.New("the key frame does not start from the first state of its size")
+	// maxPixels bounds the pictures that a sender may make us take memory for; a larger key frame counts as unusable.
+	maxPixels = 4096 * 4096
 )
 
 // Job is a frame to decode.

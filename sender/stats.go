@@ -30,6 +30,7 @@ type Snapshot struct {
 	Stats
 	Capacity   bitrate.Bitrate
 	Budget     int           // bytes that may leave now
+	InFlight   int           // bytes that have left and are not known to have come or to be lost
 	QueueDelay time.Duration // what of the newest packet's way was waiting
 	RTT        time.Duration // smallest round trip
 	Effort     int
@@ -43,7 +44,7 @@ type Snapshot struct {
 // Snapshot returns it.
 func (s *Sender) Snapshot(now time.Time) Snapshot {
 	return Snapshot{
-		Stats: s.stats, Capacity: s.path.Capacity(now), Budget: s.budget(now), QueueDelay: s.path.QueueDelay(),
+		Stats: s.stats, Capacity: s.path.Capacity(now), Budget: s.budget(now), InFlight: s.path.InFlight(), QueueDelay: s.path.QueueDelay(),
 		RTT: s.path.RTT(), Effort: s.effort.level, Encode: s.effort.time(), States: s.ledger.Len(), Stalled: s.path.Stalled(now),
 		Cautious: s.ledger.Cautious(), LastReport: s.lastOK,
 	}

@@ -181,6 +181,7 @@ func measured(stream *sender.Stream) []metrics.Metric {
 		count("bad_reports", "Reports refused.", func(s sender.Snapshot) uint64 { return s.BadReports }),
 		gauge("capacity_bits_per_second", "Estimated capacity of the network.", func(s sender.Snapshot) float64 { return float64(s.Capacity) }),
 		gauge("budget_bytes", "Bytes that may leave now.", func(s sender.Snapshot) float64 { return float64(s.Budget) }),
+		gauge("in_flight_bytes", "Bytes that have left and are not known to have come or to be lost.", func(s sender.Snapshot) float64 { return float64(s.InFlight) }),
 		gauge("queue_delay_seconds", "Waiting on the way of the newest packet.", func(s sender.Snapshot) float64 { return s.QueueDelay.Seconds() }),
 		gauge("rtt_seconds", "Smallest round trip.", func(s sender.Snapshot) float64 { return s.RTT.Seconds() }),
 		gauge("encode_seconds", "Time to encode a picture's candidates, smoothed.", func(s sender.Snapshot) float64 { return s.Encode.Seconds() }),

@@ -249,7 +249,7 @@ func TestQueueShrinksTheBudget(t *testing.T) {
 	if got := p.e.Budget(p.time()); got > -free*8/10 || got < -free*12/10 {
 		t.Errorf("a budget of %d is %d after twice that has left", free, got)
 	}
-	if got, want := p.e.Delay(p.time()), p.rate.Time(2*free); got < want*7/10 || got > want*14/10 {
+	if got, want := p.e.Capacity(p.time()).Time(p.e.Queue(p.time())), p.rate.Time(2*free); got < want*7/10 || got > want*14/10 {
 		t.Errorf("a byte that leaves now waits %v, the estimator says %v", want, got)
 	}
 	half := p.rate.Time(free)

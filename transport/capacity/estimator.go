@@ -307,9 +307,6 @@ func (e *Estimator) Queue(now time.Time) int {
 	return e.log.replay(max(e.highest+1, e.log.first), since, min(now.Sub(e.epoch), since+e.late()), e.Capacity(now))
 }
 
-// Delay is how long a byte that leaves now waits at the link.
-func (e *Estimator) Delay(now time.Time) time.Duration { return e.Capacity(now).Time(e.Queue(now)) }
-
 // Room is how many bytes that leave now are through the link after d, behind what waits there already. It is below 0 when that
 // alone takes longer.
 func (e *Estimator) Room(now time.Time, d time.Duration) int {

@@ -182,8 +182,8 @@ func checkSane(t interface{ Fatalf(string, ...any) }, e *capacity.Estimator, now
 	if got := e.Queue(now); got < 0 || got > 1<<13*1500 {
 		t.Fatalf("%d bytes in the queue", got)
 	}
-	if e.Delay(now) < 0 || e.QueueDelay() < 0 || e.RTT() < 0 || e.InFlight() < 0 {
-		t.Fatalf("delay %v, queue delay %v, round trip %v, %d bytes in flight", e.Delay(now), e.QueueDelay(), e.RTT(), e.InFlight())
+	if e.QueueDelay() < 0 || e.RTT() < 0 || e.InFlight() < 0 {
+		t.Fatalf("queue delay %v, round trip %v, %d bytes in flight", e.QueueDelay(), e.RTT(), e.InFlight())
 	}
 	if got := e.Budget(now); got > limit.Bytes(100*time.Millisecond) {
 		t.Fatalf("the budget is %d", got)
