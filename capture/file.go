@@ -28,7 +28,7 @@ type file struct {
 func openFile(path string, o Options, rate y4m.Rate) (Source, error) {
 	in, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w: there is no file %s; check the name, or try test:", ErrSource, path)
+		return nil, fmt.Errorf("%w: there is no file %s; check the name, or try the scene, test: without a name", ErrSource, path)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s cannot be opened: %w", ErrSource, path, reason(err))

@@ -2,13 +2,12 @@ package receiver
 
 import (
 	"context"
-	"errors"
 	"image"
-	"io"
 	"sync"
 	"time"
 
 	"salsify/codec/vp8"
+	"salsify/transport/session"
 	"salsify/transport/wire"
 )
 
@@ -26,9 +25,7 @@ type Connection interface {
 	Read(p *wire.Packet) (arrival time.Time, err error)
 	// SendReport sends a report at once. An error is of that report alone.
 	SendReport(report []byte) error
-	// Done is closed when the connection has ended, Err says why.
-	Done() <-chan struct{}
-	Err() error
+	session.Connection
 }
 
 // Event tells an observer of a frame that was decoded.
@@ -52,24 +49,14 @@ type Session struct {
 	show    func(*image.YCbCr, time.Time)
 	observe func(Event)
 
-	decode, report signal
-}
-
-// signal wakes a goroutine; several signals before it looks count as one.
-type signal chan struct{}
-
-func (s signal) set() {
-	select {
-	case s <- struct{}{}:
-	default:
-	}
+	decode, report session.Signal
 }
 
 // NewSession returns a Session. show is called with each picture, which is valid during the call and must not be written to.
 // observe, which may be nil, is called after each frame. Both are called from one goroutine, must return soon and must not call
 // the Session.
 func NewSession(show func(picture *image.YCbCr, at time.Time), observe func(Event)) *Session {
-	return &Session{core: New(time.Now()), show: show, observe: observe, decode: make(signal, 1), report: make(signal, 1)}
+	return &Session{core: New(time.Now()), show: show, observe: observe, decode: session.NewSignal(), report: session.NewSignal()}
 }
 
 // Stats returns the counts so far.
@@ -82,49 +69,26 @@ func (s *Session) Stats() Stats {
 // Run receives until the context ends, which is no error, or the connection does, whose error it returns. The Session cannot be
 // used again.
 func (s *Session) Run(ctx context.Context, connection Connection) error {
-	ctx, stop := context.WithCancelCause(ctx)
-	var all sync.WaitGroup
-	all.Go(func() { s.packets(connection, stop) })
-	all.Go(func() { s.decoding(ctx) })
-	all.Go(func() { s.reports(ctx, connection) })
-	select {
-	case <-ctx.Done():
-	case <-connection.Done():
-		stop(connection.Err())
-	}
-	cause := context.Cause(ctx)
-	if closer, ok := connection.(io.Closer); ok {
-		closer.Close() // ends the reading of packets
-	}
-	all.Wait()
+	err := session.Run(ctx, connection, func() error { return s.packets(connection) }, s.decoding, func(ctx context.Context) { s.reports(ctx, connection) })
 	s.lock.Lock()
 	s.core.Close()
 	s.lock.Unlock()
-	if errors.Is(cause, context.Canceled) || errors.Is(cause, context.DeadlineExceeded) {
-		return nil
-	}
-	return cause
+	return err
 }
 
 // packets is the first goroutine.
-func (s *Session) packets(connection Connection, stop context.CancelCauseFunc) {
+func (s *Session) packets(connection Connection) error {
 	var p wire.Packet
 	for {
 		arrival, err := connection.Read(&p)
 		if err != nil {
-			select {
-			case <-connection.Done():
-				err = connection.Err()
-			default:
-			}
-			stop(err)
-			return
+			return err
 		}
 		s.lock.Lock()
 		s.core.Packet(arrival, &p)
 		s.lock.Unlock()
-		s.decode.set()
-		s.report.set()
+		s.decode.Set()
+		s.report.Set()
 	}
 }
 
@@ -150,7 +114,7 @@ func (s *Session) decoding(ctx context.Context) {
 			shown := s.core.Decoded(now, job, state, err)
 			stats := s.core.Stats()
 			s.lock.Unlock()
-			s.report.set()
+			s.report.Set()
 			event := Event{
 				Frame: job.Frame.Number, First: job.Frame.First, Whole: job.Frame.Last, Decode: now.Sub(began),
 				Bytes: len(job.Frame.Data), Shown: shown, Err: err, Stats: stats,
@@ -188,7 +152,7 @@ func (s *Session) reports(ctx context.Context, connection Connection) {
 			wait = max(0, time.Until(next))
 		}
 		if planned && wait == 0 { // a frame that waited for its source has expired
-			s.decode.set()
+			s.decode.Set()
 			wait = time.Millisecond
 		}
 		timer.Reset(wait)

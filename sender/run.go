@@ -2,12 +2,11 @@ package sender
 
 import (
 	"context"
-	"errors"
-	"io"
 	"runtime"
 	"sync"
 	"time"
 
+	"salsify/transport/session"
 	"salsify/transport/wire"
 )
 
@@ -26,9 +25,7 @@ type Connection interface {
 	Send(p *wire.Packet) error
 	// ReadReport reads the next report, and says when it came. An error ends the reading.
 	ReadReport(buf []byte) (n int, arrived time.Time, err error)
-	// Done is closed when the connection has ended, Err says why.
-	Done() <-chan struct{}
-	Err() error
+	session.Connection
 }
 
 // maxReport is the longest report in bytes.
@@ -50,17 +47,7 @@ type Session struct {
 	core    *Sender
 	observe func(Event)
 
-	encode, pace signal
-}
-
-// signal wakes a goroutine; several signals before it looks count as one.
-type signal chan struct{}
-
-func (s signal) set() {
-	select {
-	case s <- struct{}{}:
-	default:
-	}
+	encode, pace session.Signal
 }
 
 // NewSession returns a Session that knows nothing of the path yet. observe, which may be nil, is called after each picture, from
@@ -70,7 +57,7 @@ func NewSession(config Config, observe func(Event)) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Session{core: core, observe: observe, encode: make(signal, 1), pace: make(signal, 1)}, nil
+	return &Session{core: core, observe: observe, encode: session.NewSignal(), pace: session.NewSignal()}, nil
 }
 
 // Feed gives the Session the newest picture. It may be called from any goroutine.
@@ -78,7 +65,7 @@ func (s *Session) Feed(p Picture) {
 	s.lock.Lock()
 	s.core.Picture(time.Now(), p)
 	s.lock.Unlock()
-	s.encode.set()
+	s.encode.Set()
 }
 
 // Snapshot returns counts and what holds now.
@@ -91,28 +78,11 @@ func (s *Session) Snapshot() Snapshot {
 // Run sends until the context ends, which is no error, or the connection does, whose error it returns. The Session cannot be used
 // again.
 func (s *Session) Run(ctx context.Context, connection Connection) error {
-	ctx, stop := context.WithCancelCause(ctx)
-	var all sync.WaitGroup
-	all.Go(func() { s.encoding(ctx) })
-	all.Go(func() { s.pacing(ctx, connection) })
-	all.Go(func() { s.reports(connection, stop) })
-	select {
-	case <-ctx.Done():
-	case <-connection.Done():
-		stop(connection.Err())
-	}
-	cause := context.Cause(ctx)
-	if closer, ok := connection.(io.Closer); ok {
-		closer.Close() // ends the reading of reports
-	}
-	all.Wait()
+	err := session.Run(ctx, connection, func() error { return s.reports(connection) }, s.encoding, func(ctx context.Context) { s.pacing(ctx, connection) })
 	s.lock.Lock()
 	s.core.Close()
 	s.lock.Unlock()
-	if errors.Is(cause, context.Canceled) || errors.Is(cause, context.DeadlineExceeded) {
-		return nil
-	}
-	return cause
+	return err
 }
 
 // encoding is the second goroutine.
@@ -142,7 +112,7 @@ func (s *Session) encoding(ctx context.Context) {
 				Settled: s.core.Settled(), Snapshot: s.core.Snapshot(now),
 			}
 			s.lock.Unlock()
-			s.pace.set()
+			s.pace.Set()
 			if s.observe != nil {
 				event.Picture.Image, event.Picture.Release = nil, nil
 				for i := range candidates {
@@ -200,23 +170,17 @@ const (
 )
 
 // reports is the fourth goroutine.
-func (s *Session) reports(connection Connection, stop context.CancelCauseFunc) {
+func (s *Session) reports(connection Connection) error {
 	buffer := make([]byte, maxReport)
 	for {
 		n, arrived, err := connection.ReadReport(buffer)
 		if err != nil {
-			select {
-			case <-connection.Done():
-				err = connection.Err()
-			default:
-			}
-			stop(err)
-			return
+			return err
 		}
 		s.lock.Lock()
 		s.core.Report(arrived, buffer[:n]) // a bad one is counted there
 		s.lock.Unlock()
-		s.pace.set()
-		s.encode.set()
+		s.pace.Set()
+		s.encode.Set()
 	}
 }

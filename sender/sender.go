@@ -88,6 +88,7 @@ type Sender struct {
 
 	waiting  *Picture
 	busy     bool
+	closed   bool
 	lastJob  time.Time
 	drops    int       // in a row
 	steered  time.Time // when the conventional encoder was told its rate
@@ -133,6 +134,10 @@ func New(config Config, now time.Time) (*Sender, error) {
 
 // Picture takes a picture, in place of one that waits.
 func (s *Sender) Picture(now time.Time, p Picture) {
+	if s.closed {
+		p.release()
+		return
+	}
 	s.stats.Pictures++
 	if s.waiting != nil {
 		s.stats.Replaced++
@@ -313,8 +318,9 @@ var ErrImpossible = errors.New("the report speaks of what was never sent, or is 
 // the first state.
 func (s *Sender) Settled() uint64 { return s.ledger.Oldest() }
 
-// Close lets go of all states.
+// Close lets go of all states, and of pictures that still come.
 func (s *Sender) Close() {
+	s.closed = true
 	s.ledger.Clear()
 	if s.waiting != nil {
 		s.waiting.release()
