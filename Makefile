@@ -13,11 +13,12 @@ help: ## list these targets
 demo: build ## send live video across an emulated LTE link, show what is seen at the other end, and draw it into demo.png
 	go run ./testbed/demo $(DEMOFLAGS)
 
+# One package at a time: some tests measure time over real sockets.
 test: tools ## run every test that can run here; what was skipped is listed at the end, with the reason
-	$(GOTESTSUM) --format pkgname-and-test-fails -- -timeout 20m ./...
+	$(GOTESTSUM) --format pkgname-and-test-fails -- -p 1 -timeout 20m ./...
 
 race: tools ## run the tests of what is shared between goroutines under the race detector
-	$(GOTESTSUM) --format pkgname-and-test-fails -- -race -timeout 20m ./codec/vp8 ./cmd/... ./capture ./display ./sender ./receiver \
+	$(GOTESTSUM) --format pkgname-and-test-fails -- -race -p 1 -timeout 20m ./codec/vp8 ./cmd/... ./capture ./display ./sender ./receiver \
 		./transport/... ./testbed/relay
 
 noasm: tools ## run the codec's tests with plain Go in place of assembly
