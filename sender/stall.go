@@ -21,7 +21,7 @@ const (
 	probeMax   = 400 * time.Millisecond
 	// Frames may take blindShare of the capacity at the beginning of the stall, which by then is some third of what it was.
 	// It gets less with time, and comes to that share of blindTime in all: so long do they delay the first fresh picture.
-	blindShare = 0.15
+	blindShare = 0.10
 	blindTime  = 2 * time.Second
 	// blindGap is the least time between two at the beginning; it grows by as much with each second. In a minute 27 go out: a
 	// report tells of 32 frames, and the state from which they all start must be one of them.

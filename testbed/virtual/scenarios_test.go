@@ -162,7 +162,7 @@ func TestScenarios(t *testing.T) {
 			name: "0.6 Mbit/s, of which the video takes 0.5", lasts: 8 * second,
 			video: []stretch{{600 * kbit, 10 * second}},
 			figures: []figure{
-				feedback(5.3, 6),
+				feedback(4.5, 5),
 				used(81.6, 59),
 			},
 		},

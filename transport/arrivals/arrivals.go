@@ -21,10 +21,10 @@ const (
 	// packetsPerReport is how many packets may come before the sender hears of them.
 	packetsPerReport = 16
 
-	// The allowance: a share of the video's bytes, and a steady floor. At 500 kbit/s of video both together are 4.8 % of it,
+	// The allowance: a share of the video's bytes, and a steady floor. At 500 kbit/s of video both together are 4.4 % of it,
 	// below that rate more, since a late report costs the picture more still.
 	share = 0.024
-	floor = 12 * bitrate.KbitPerSecond
+	floor = 10 * bitrate.KbitPerSecond
 	// reportOverhead is what a report has on the wire besides its own bytes: IP and UDP, RTCP's header and the APP packet's
 	// name and length, and SRTCP's index and tag.
 	reportOverhead = 28 + 8 + 4 + 2 + 4 + 16
