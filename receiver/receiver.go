@@ -4,6 +4,7 @@
 package receiver
 
 import (
+	"slices"
 	"time"
 
 	"salsify/codec/vp8"
@@ -85,9 +86,7 @@ func (r *Receiver) Packet(arrival time.Time, p *wire.Packet) {
 	for at > 0 && r.waiting[at-1].Number > f.Number {
 		at--
 	}
-	r.waiting = append(r.waiting, nil)
-	copy(r.waiting[at+1:], r.waiting[at:])
-	r.waiting[at] = f
+	r.waiting = slices.Insert(r.waiting, at, f)
 	if len(r.waiting) > maxWaiting {
 		r.drop(arrival, 0)
 	}
@@ -97,7 +96,7 @@ func (r *Receiver) drop(now time.Time, i int) {
 	r.stats.Unusable++
 	r.states.Decide(r.waiting[i].Number)
 	r.arrivals.Urge(now)
-	r.waiting = append(r.waiting[:i], r.waiting[i+1:]...)
+	r.waiting = slices.Delete(r.waiting, i, i+1)
 }
 
 // Job returns the next frame to decode, or nil. It is asked after each event; only one Job is out at a time.
@@ -115,7 +114,7 @@ func (r *Receiver) Job(now time.Time) *Job {
 			}
 			continue
 		}
-		r.waiting = append(r.waiting[:i], r.waiting[i+1:]...)
+		r.waiting = slices.Delete(r.waiting, i, i+1)
 		r.busy = true
 		return &Job{Frame: f, Source: source}
 	}

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"salsify/codec/vp8"
-	"salsify/transport/wire"
 )
 
 // What is encoded, and how large it may be:
@@ -105,5 +104,5 @@ func (s *Sender) survivable() int {
 		return math.MaxInt32
 	}
 	packets := max(1, math.Log(0.5)/math.Log(1-loss))
-	return int(min(packets*(wire.MaxPayload-wire.DescriptorSize), math.MaxInt32))
+	return int(min(packets*pieceSize, math.MaxInt32))
 }

@@ -9,14 +9,14 @@ import (
 // rtpClock is the rate of VP8's RTP timestamps in Hz (RFC 7741, section 6.1).
 const rtpClock = 90000
 
+// pieceSize is how many bytes of a frame a packet carries at most.
+const pieceSize = wire.MaxPayload - wire.DescriptorSize
+
 // pieces is how many packets a frame takes.
-func pieces(bytes int) int {
-	const piece = wire.MaxPayload - wire.DescriptorSize
-	return max(1, (bytes+piece-1)/piece)
-}
+func pieces(bytes int) int { return max(1, (bytes+pieceSize-1)/pieceSize) }
 
 // wireSize is what a frame takes on the wire.
-func (s *Sender) wireSize(bytes int) int {
+func wireSize(bytes int) int {
 	return bytes + pieces(bytes)*(wire.Overhead+wire.DescriptorSize)
 }
 

@@ -264,7 +264,7 @@ func (s *Sender) choose(now time.Time, job *Job, candidates []Candidate, budget 
 		if candidates[i].Err != nil {
 			continue
 		}
-		size := s.wireSize(len(candidates[i].Frame))
+		size := wireSize(len(candidates[i].Frame))
 		if size <= budget && (best < 0 || len(candidates[i].Frame) > len(candidates[best].Frame)) {
 			best = i
 		}

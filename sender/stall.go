@@ -28,7 +28,7 @@ const (
 	blindGap = 150 * time.Millisecond
 	// blindMax is after which time one goes out all the same, if it has at most blindFrame bytes: four packets.
 	blindMax   = 2 * time.Second
-	blindFrame = 4 * (wire.MaxPayload - wire.DescriptorSize)
+	blindFrame = 4 * pieceSize
 	// blindFirst is what the first of them is expected to take, in bytes.
 	blindFirst = 1200
 )

@@ -96,9 +96,6 @@ type report struct {
 	b       []byte
 }
 
-// reportOverhead is what a report has on the wire besides its own bytes: IP and UDP, RTCP APP, SRTCP.
-const reportOverhead = 28 + 8 + 4 + 2 + 4 + 16
-
 // Decision is a sender.Decision with the instant at which it fell, since the start.
 type Decision struct {
 	sender.Decision
@@ -284,8 +281,8 @@ func (w *World) sendReport(b []byte) {
 	if b == nil {
 		return
 	}
-	w.result.ReportWire += len(b) + reportOverhead
-	w.down.Send(w.now, len(b)+reportOverhead, &report{session: w.session, b: b})
+	w.result.ReportWire += len(b) + wire.ReportOverhead
+	w.down.Send(w.now, len(b)+wire.ReportOverhead, &report{session: w.session, b: b})
 }
 
 // work asks the cores what they want to do now.

@@ -23,12 +23,9 @@ const (
 
 	// The allowance: a share of the video's bytes, and a steady floor. At 500 kbit/s of video both together are 4.4 % of it,
 	// below that rate more, since a late report costs the picture more still.
-	share = 0.024
-	floor = 10 * bitrate.KbitPerSecond
-	// reportOverhead is what a report has on the wire besides its own bytes: IP and UDP, RTCP's header and the APP packet's
-	// name and length, and SRTCP's index and tag.
-	reportOverhead = 28 + 8 + 4 + 2 + 4 + 16
-	maxSaved       = 4 * 120 // bytes of allowance that can be saved up: some reports
+	share    = 0.024
+	floor    = 10 * bitrate.KbitPerSecond
+	maxSaved = 4 * 120 // bytes of allowance that can be saved up: some reports
 
 	// memory is how many packets are remembered by sequence number.
 	memory = 1 << 10
@@ -133,7 +130,7 @@ func (r *Recorder) Due() (time.Time, bool) {
 
 // cost is about what the next report takes on the wire.
 func (r *Recorder) cost() int {
-	return reportOverhead + 22 + 2*int(min(r.highest-min(r.highest, r.previous), maxArrivals))
+	return wire.ReportOverhead + 22 + 2*int(min(r.highest-min(r.highest, r.previous), maxArrivals))
 }
 
 // Report makes the report that leaves now. The caller fills in the states held. It is valid until the next call.

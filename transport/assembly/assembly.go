@@ -2,6 +2,7 @@
 package assembly
 
 import (
+	"slices"
 	"time"
 
 	"salsify/transport/wire"
@@ -138,9 +139,7 @@ func (a *Assembler) find(arrival time.Time, number uint64, p *wire.Packet) *part
 	if p.Fragment.Oldest < 255 {
 		f.frame.Oldest = number - min(number, uint64(p.Fragment.Oldest))
 	}
-	a.frames = append(a.frames, nil)
-	copy(a.frames[at+1:], a.frames[at:])
-	a.frames[at] = f
+	a.frames = slices.Insert(a.frames, at, f)
 	a.newest = max(a.newest, number)
 	a.bound()
 	if at == 0 && (len(a.frames) == 0 || a.frames[0] != f) {
@@ -165,7 +164,7 @@ func (a *Assembler) remove(number uint64) {
 				}
 			}
 			a.bytes -= (len(f.pieces) - f.missing) * wire.MaxPayload
-			a.frames = append(a.frames[:i], a.frames[i+1:]...)
+			a.frames = slices.Delete(a.frames, i, i+1)
 			break
 		}
 	}

@@ -1,6 +1,10 @@
 package ledger
 
-import "salsify/transport/wire"
+import (
+	"slices"
+
+	"salsify/transport/wire"
+)
 
 // maxHeld and maxHeldBytes bound the states that the receiver keeps, whatever the sender says that it may still need.
 const (
@@ -30,9 +34,7 @@ func (l *Held[S]) Add(number uint64, name wire.StateName, state S, bytes int) {
 	for i > 0 && l.states[i-1].number > number {
 		i--
 	}
-	l.states = append(l.states, heldState[S]{})
-	copy(l.states[i+1:], l.states[i:])
-	l.states[i] = heldState[S]{number: number, name: name, state: state, bytes: bytes}
+	l.states = slices.Insert(l.states, i, heldState[S]{number: number, name: name, state: state, bytes: bytes})
 	l.bytes += bytes
 	for len(l.states) > 1 && (len(l.states) > maxHeld || l.bytes > maxHeldBytes) {
 		victim := 0
@@ -98,5 +100,5 @@ func (l *Held[S]) Clear() {
 func (l *Held[S]) remove(i int) {
 	l.bytes -= l.states[i].bytes
 	l.states[i].state.Release()
-	l.states = append(l.states[:i], l.states[i+1:]...)
+	l.states = slices.Delete(l.states, i, i+1)
 }

@@ -4,6 +4,7 @@ package ledger
 
 import (
 	"math/bits"
+	"slices"
 	"time"
 
 	"salsify/transport/wire"
@@ -256,5 +257,5 @@ func (l *Sent[S]) remove(i int) {
 	}
 	l.bytes -= l.frames[i].bytes
 	l.frames[i].state.Release()
-	l.frames = append(l.frames[:i], l.frames[i+1:]...)
+	l.frames = slices.Delete(l.frames, i, i+1)
 }

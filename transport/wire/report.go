@@ -17,6 +17,10 @@ const (
 	holdUnit = 10 * time.Microsecond
 
 	reportHead = 22 // bytes before the arrivals
+
+	// ReportOverhead is what a report has on the wire (IPv4) besides its own bytes: IP and UDP, RTCP's header, the APP packet's
+	// name and length, and SRTCP's index and tag.
+	ReportOverhead = ipUDPSize + 8 + 4 + 2 + 4 + srtpTagSize
 	// A difference of arrival times beyond half the range of the 32-bit clock means nothing.
 	maxGap = 1 << 31 * time.Microsecond
 )
