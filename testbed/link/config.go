@@ -42,6 +42,8 @@ type Config struct {
 
 	// Outages are times at which nothing leaves the queue, in any order.
 	Outages []Outage
+	// OnOff are outages that come again and again. They lose packets, or with Hold keep them waiting as Outages do.
+	OnOff OnOff
 
 	// Log, unless nil, is told of each packet once its fate is decided. The instants are exact, though the call may come later
 	// than they say: a Link emulates only when it is asked. It must not call the Link.
@@ -81,7 +83,13 @@ func (c Config) Validate() error {
 				trace.MaxDuration)
 		}
 	}
-	return c.Queue.validate()
+	if err := c.OnOff.validate(); err != nil {
+		return fmt.Errorf("link: %w", err)
+	}
+	if err := c.Queue.validate(); err != nil {
+		return fmt.Errorf("link: %w", err)
+	}
+	return nil
 }
 
 // Fate is what became of a packet.
@@ -90,8 +98,8 @@ type Fate int
 // The fates of a packet.
 const (
 	Delivered Fate = iota // it comes out
-	Dropped               // the queue had no place
-	Lost                  // on the air, behind the queue
+	Dropped               // by the queue: it had no place, or its policy wanted the sender to slow down
+	Lost                  // behind the queue, at random or because the link was off (OnOff)
 )
 
 // String returns the fate as a word.
@@ -101,6 +109,7 @@ func (f Fate) String() string { return [...]string{"delivered", "dropped", "lost
 type Record struct {
 	Arrival   time.Time // at the queue
 	Departure time.Time // of its last byte from the queue; zero if Dropped
+	Drop      time.Time // when the queue dropped it; zero unless Dropped
 	Delivery  time.Time // at the other end; zero unless Delivered
 	Size      int       // IP length in bytes
 	Fate      Fate
@@ -121,10 +130,14 @@ func (c Count) Cost() int64 { return c.Bytes + TUNHeaderBytes*c.Packets }
 // departed is lost, on the air or delivered.
 type Counters struct {
 	Sent       Count // put in
-	Dropped    Count // the queue had no place
+	Dropped    Count // by the queue
 	Departed   Count // left the queue
-	Lost       Count // of these, on the air
+	Lost       Count // of these, behind the queue
+	Off        Count // of these, because the link was off (OnOff)
 	Delivered  Count // came out, duplicates included
 	Reordered  Count // held back by ReorderDelay
 	Duplicated Count // copies that were added
+	// Used are the bytes that packets took of what Link.Offered counts, TUNHeaderBytes included: divided by that, it is the share of
+	// the capacity that was used. 0 without a trace.
+	Used int64
 }

@@ -1,17 +1,21 @@
 // Package link is one direction of an emulated link, without a clock: packets go in with the instant at which they came, and
 // come out with the instant at which they have crossed. The bottleneck behaves as mm-link of mahimahi does (Netravali et al.,
-// USENIX ATC 2015; read from link_queue.cc and drop_tail_packet_queue.hh), the rest as mm-delay and mm-loss:
+// USENIX ATC 2015; read from link_queue.cc and the queues in src/packet), the rest as mm-delay, mm-loss, mm-onoff and
+// mm-intermittent:
 //
-//  1. A packet arrives (Send). Opportunities up to this instant, it included, have passed before it. If the queue has no place,
-//     the packet is dropped.
+//  1. A packet arrives (Send). Opportunities up to this instant, it included, have passed before it. The queue takes it, or drops
+//     it or others (Queue).
 //  2. At each opportunity of the trace, trace.OpportunityBytes bytes leave the queue. A packet costs its IP length and
 //     TUNHeaderBytes; it may span opportunities, and several may share one. What an opportunity has left when the queue is empty
 //     is lost.
-//  3. What has left the queue with its last byte may be lost on the air, having used its capacity.
+//  3. What has left the queue with its last byte may be lost, having used its capacity: at random, or because the link is off
+//     at that instant (OnOff).
 //  4. After the propagation delay it comes out (Deliver), possibly late (reordered) or twice.
 //
 // mm-delay around mm-link delays the other direction before the queue rather than behind it. That comes to the same as this
 // package with the trace moved: add Delay to Start.
+//
+// The on-off switch lies between the queue and the delay, where "mm-delay mm-onoff mm-link" has it for the uplink.
 package link
 
 import (
@@ -40,6 +44,7 @@ type Link struct {
 	config  Config
 	start   time.Time
 	outages []Outage // sorted, apart from each other
+	off     offTimes // of OnOff
 
 	now         time.Duration // the latest instant, since start; all before is emulated
 	opportunity int64         // number of the next one in the trace
@@ -56,7 +61,7 @@ type Link struct {
 	out      []Delivery     // what Deliver returned last
 
 	counters Counters
-	drop     func(packet)
+	drop     func(packet, time.Duration)
 }
 
 // New returns an empty link that exists from start on. It panics if config.Validate finds a fault.
@@ -68,7 +73,8 @@ func New(config Config, start time.Time) *Link {
 		config:  config,
 		start:   start,
 		outages: mergeOutages(config.Outages),
-		policy:  config.Queue.policy(),
+		policy:  config.Queue.policy(config.Seed),
+		off:     newOffTimes(config.OnOff, config.Seed),
 		// A generator for each kind of fault: what one does leaves the others as they are.
 		loss:      rand.New(rand.NewPCG(config.Seed, 1)),
 		reorder:   rand.New(rand.NewPCG(config.Seed, 2)),
@@ -103,7 +109,7 @@ func (l *Link) Send(now time.Time, size int, payload any) {
 	l.counters.Sent.add(size)
 	p := packet{payload: payload, size: size, arrival: l.now}
 	if l.full(p) {
-		l.dropped(p)
+		l.dropped(p, l.now)
 		return
 	}
 	l.policy.arrive(&l.queue, p, l.now, l.drop)
@@ -151,15 +157,20 @@ func (l *Link) Queued() (packets, bytes int) { return l.queue.packets.len(), l.q
 // Counters returns what has happened up to the latest instant.
 func (l *Link) Counters() Counters { return l.counters }
 
-// Offered returns how many bytes could have left the queue from the start until an instant, that included: what Departed.Cost
-// is compared with for utilisation. Outages offer nothing. It is 0 for a link without a trace, which has no limit.
+// Offered returns how many bytes the link could have carried from the start until an instant, that included: what Counters.Used
+// is compared with for utilisation. Outages offer nothing. Neither do off times (OnOff), though where packets are not held they do
+// leave the queue then: nothing of it could arrive. It is 0 for a link without a trace, which has no limit.
 func (l *Link) Offered(until time.Time) int64 {
 	end := until.Sub(l.start)
 	if l.config.Trace == nil || end < 0 {
 		return 0
 	}
 	count := l.numberAfter(end) - l.config.Trace.Before(l.config.Start)
-	for _, o := range l.outages {
+	silent := l.outages
+	if off := l.off.until(end); len(off) > 0 {
+		silent = mergeOutages(slices.Concat(l.outages, off))
+	}
+	for _, o := range silent {
 		if o.From <= end {
 			count -= l.numberAt(min(o.To, end+1)) - l.numberAt(o.From)
 		}
@@ -185,10 +196,18 @@ func (l *Link) advance(now time.Duration) {
 		if at > now {
 			break
 		}
+		if l.afterOutages(at) > at {
+			l.now = at // nextService looked no further
+			continue
+		}
 		l.serve(at)
 	}
 	l.now = now
 }
+
+// serviceHorizon is how far ahead the next service is looked for: where off times hold back all opportunities for ever, as those of a
+// trace with the same period do, there is none.
+const serviceHorizon = time.Hour
 
 // skipUnused passes over the opportunities that found the queue empty. Doing so when the next packet comes, and not before,
 // makes a long silence cost nothing.
@@ -199,35 +218,49 @@ func (l *Link) skipUnused() {
 }
 
 // nextService returns when the queue is served next: at the next opportunity outside of outages, or, without a trace, as soon
-// as there is no outage.
+// as there is no outage. Where there is none within serviceHorizon, it returns a later time at which there may be none either.
 func (l *Link) nextService() time.Duration {
 	if l.config.Trace == nil {
-		at, _ := l.afterOutage(l.now)
-		return at
+		return l.afterOutages(l.now)
 	}
 	for {
 		at := l.config.Trace.At(l.opportunity) - l.config.Start
-		end, out := l.afterOutage(at)
-		if !out {
+		after := l.afterOutages(at)
+		if after == at || at > l.now+serviceHorizon {
 			return at
 		}
-		l.opportunity = l.numberAt(end)
+		l.opportunity = l.numberAt(after)
 	}
 }
 
-// afterOutage returns the end of the outage in which a time lies and true, or the time itself and false.
-func (l *Link) afterOutage(at time.Duration) (time.Duration, bool) {
+// afterOutages returns the earliest time, from the one given on, at which the queue is served: outside of Outages, and of OnOff if
+// that holds packets back.
+func (l *Link) afterOutages(at time.Duration) time.Duration {
+	for {
+		end, out := outageEnd(l.outages, at)
+		if !out && l.config.OnOff.Hold {
+			end, out = l.off.end(at)
+		}
+		if !out {
+			return at
+		}
+		at = end
+	}
+}
+
+// outageEnd returns the end of the outage in which a time lies and true, or false if it lies in none. The outages are sorted.
+func outageEnd(outages []Outage, at time.Duration) (time.Duration, bool) {
 	// The first outage that ends after the time.
-	i, _ := slices.BinarySearchFunc(l.outages, at, func(o Outage, at time.Duration) int {
+	i, _ := slices.BinarySearchFunc(outages, at, func(o Outage, at time.Duration) int {
 		if o.To <= at {
 			return -1
 		}
 		return 1
 	})
-	if i < len(l.outages) && l.outages[i].From <= at {
-		return l.outages[i].To, true
+	if i < len(outages) && outages[i].From <= at {
+		return outages[i].To, true
 	}
-	return at, false
+	return 0, false
 }
 
 // serve lets one opportunity's bytes leave the queue, or all of it where there is no trace.
@@ -239,6 +272,7 @@ func (l *Link) serve(at time.Duration) {
 		return
 	}
 	l.opportunity++
+	offered := !l.loseOff(at) // see Offered
 	for credit := trace.OpportunityBytes; credit > 0; {
 		if l.transitLeft == 0 {
 			p, ok := l.policy.next(&l.queue, at, l.drop)
@@ -249,6 +283,9 @@ func (l *Link) serve(at time.Duration) {
 		}
 		used := min(credit, l.transitLeft)
 		credit -= used
+		if offered {
+			l.counters.Used += int64(used)
+		}
 		l.transitLeft -= used
 		if l.transitLeft == 0 {
 			l.depart(l.transit, at)
@@ -260,8 +297,12 @@ func (l *Link) serve(at time.Duration) {
 // depart sends a packet that has left the queue onto the air.
 func (l *Link) depart(p packet, at time.Duration) {
 	l.counters.Departed.add(p.size)
-	if l.loses() {
+	lost, off := l.loses(), l.loseOff(at) // both in any case: an off time leaves the random losses as they are
+	if lost || off {
 		l.counters.Lost.add(p.size)
+		if off {
+			l.counters.Off.add(p.size)
+		}
 		l.log(Record{Arrival: l.start.Add(p.arrival), Departure: l.start.Add(at), Size: p.size, Fate: Lost})
 		return
 	}
@@ -277,6 +318,15 @@ func (l *Link) depart(p packet, at time.Duration) {
 		l.fly(d)
 	}
 	l.log(Record{Arrival: d.Sent, Departure: l.start.Add(at), Delivery: d.At, Size: p.size, Fate: Delivered})
+}
+
+// loseOff says whether what leaves the queue at a time is lost because the link is off.
+func (l *Link) loseOff(at time.Duration) bool {
+	if l.config.OnOff.Hold {
+		return false
+	}
+	_, off := l.off.end(at)
+	return off
 }
 
 // fly puts a packet behind all that come out at the same time or earlier. Only those that are late have to be passed.
@@ -304,10 +354,10 @@ func chance(random *rand.Rand, probability float64) bool {
 	return probability > 0 && random.Float64() < probability
 }
 
-// dropped notes a packet for which the queue has no place.
-func (l *Link) dropped(p packet) {
+// dropped notes a packet that the queue drops at a time.
+func (l *Link) dropped(p packet, at time.Duration) {
 	l.counters.Dropped.add(p.size)
-	l.log(Record{Arrival: l.start.Add(p.arrival), Size: p.size, Fate: Dropped})
+	l.log(Record{Arrival: l.start.Add(p.arrival), Drop: l.start.Add(at), Size: p.size, Fate: Dropped})
 }
 
 func (l *Link) log(r Record) {

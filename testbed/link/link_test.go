@@ -323,7 +323,7 @@ func TestLog(t *testing.T) {
 	}
 	run(t, c, time.Hour, sent{ms, 104}, sent{2 * ms, 204})
 	want := []link.Record{
-		{Arrival: at(2 * ms), Size: 200, Fate: link.Dropped},
+		{Arrival: at(2 * ms), Drop: at(2 * ms), Size: 200, Fate: link.Dropped},
 		{Arrival: at(ms), Departure: at(10 * ms), Delivery: at(13 * ms), Size: 100, Fate: link.Delivered},
 	}
 	if !slices.Equal(got, want) {
@@ -333,19 +333,19 @@ func TestLog(t *testing.T) {
 
 func TestValidate(t *testing.T) {
 	for want, c := range map[string]link.Config{
-		"Loss is":                {Loss: 1.1},
-		"Duplicate is":           {Duplicate: math.NaN()},
-		"BurstEnter is":          {BurstEnter: -0.1},
-		"BurstLeave is 0":        {BurstEnter: 0.1},
-		"Start is":               {Start: -1},
-		"Delay is":               {Delay: 2 * time.Minute},
-		"ReorderDelay is 2m":     {Reorder: 0.1, ReorderDelay: 2 * time.Minute},
-		"ReorderDelay is 0":      {Reorder: 0.1},
-		"an outage":              {Outages: []link.Outage{{2, 1}}},
-		"an infinite queue":      {Queue: link.Queue{Packets: 5}},
-		"a drop-tail queue":      {Queue: link.Queue{Policy: link.DropTail}},
-		"a drop-tail queue of -": {Queue: link.Queue{Policy: link.DropTail, Packets: -1, Bytes: 7}},
-		"unknown queue policy":   {Queue: link.Queue{Policy: 9}},
+		"Loss is":              {Loss: 1.1},
+		"Duplicate is":         {Duplicate: math.NaN()},
+		"BurstEnter is":        {BurstEnter: -0.1},
+		"BurstLeave is 0":      {BurstEnter: 0.1},
+		"Start is":             {Start: -1},
+		"Delay is":             {Delay: 2 * time.Minute},
+		"ReorderDelay is 2m":   {Reorder: 0.1, ReorderDelay: 2 * time.Minute},
+		"ReorderDelay is 0":    {Reorder: 0.1},
+		"an outage":            {Outages: []link.Outage{{2, 1}}},
+		"an infinite queue":    {Queue: link.Queue{Packets: 5}},
+		"a droptail queue":     {Queue: link.Queue{Policy: link.DropTail}},
+		"of -1 packets":        {Queue: link.Queue{Policy: link.DropTail, Packets: -1, Bytes: 7}},
+		"unknown queue policy": {Queue: link.Queue{Policy: 9}},
 	} {
 		if err := c.Validate(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%+v: error %v, want one with %q", c, err, want)
@@ -455,8 +455,8 @@ func checkCounters(t rapid.TB, l *link.Link, now time.Time) {
 	if rest != 0 && rest != 1 { // 1 is in transit
 		t.Errorf("%d packets vanished: %+v, %d queued", rest, c, queued)
 	}
-	if offered := l.Offered(now); c.Departed.Cost() > offered {
-		t.Errorf("%d bytes left where %d were offered", c.Departed.Cost(), offered)
+	if offered := l.Offered(now); c.Used > offered {
+		t.Errorf("%d bytes were used where %d were offered", c.Used, offered)
 	}
 	if c.Delivered.Packets > c.Departed.Packets-c.Lost.Packets+c.Duplicated.Packets {
 		t.Errorf("more came out than went in: %+v", c)
