@@ -4,7 +4,7 @@
 //  1. A UDP packet of a client comes to the listening socket (udp.go). A client that is new gets a socket of its own towards the
 //     target, as a NAT gives it a port.
 //  2. It enters the uplink with the instant at which it came. All clients share the one uplink, and the one downlink.
-//  3. The delivery thread sleeps until the links have something to deliver (alarm_linux.go), and sends it to the target.
+//  3. The emulator (package emulator) holds it until it has crossed the link, and then it is sent to the target.
 //  4. What the target answers to a client's socket goes through the downlink in the same way, and from the listening socket to
 //     the client.
 //  5. TCP connections to the same port are carried to the target's TCP port with the propagation delay alone (tcp.go): that is
@@ -14,7 +14,6 @@ package relay
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -23,6 +22,7 @@ import (
 	"sync"
 	"time"
 
+	"salsify/testbed/emulator"
 	"salsify/testbed/link"
 )
 
@@ -45,9 +45,7 @@ type Config struct {
 	// Up is the link from the clients to the target, Down the one back. A Log of theirs is called too, from any goroutine but
 	// never from two at once.
 	Up, Down link.Config
-	// PacketLog, unless nil, gets a line of CSV for each packet: direction, arrival_ms, departure_ms, bytes, dropped. Times count
-	// from Start, departure is from the queue (before the propagation delay, and empty if that was never reached), bytes is the
-	// IP length, dropped is empty or queue, lost (on the air) or cut (see Cut; only what arrived during it).
+	// PacketLog, unless nil, gets a line of CSV for each packet, as emulator.Config says.
 	PacketLog io.Writer
 	// Logger gets what concerns clients and sockets; nil: nothing is logged.
 	Logger *slog.Logger
@@ -55,59 +53,39 @@ type Config struct {
 
 // Relay is a running relay. Its methods may be called from any goroutine.
 type Relay struct {
-	config    Config
-	logger    *slog.Logger
-	start     time.Time
-	target    *net.UDPAddr
-	udp       *net.UDPConn
-	tcp       net.Listener
-	alarm     *alarm
-	packetLog *packetLog     // nil: none
-	running   sync.WaitGroup // all goroutines
-	life      context.Context
-	end       context.CancelFunc // ends life, at Close
+	config   Config
+	logger   *slog.Logger
+	start    time.Time
+	target   *net.UDPAddr
+	udp      *net.UDPConn
+	tcp      net.Listener
+	emulator *emulator.Emulator
+	running  sync.WaitGroup // all goroutines but the emulator's
+	life     context.Context
+	end      context.CancelFunc // ends life, at Close
 
 	mu          sync.Mutex
-	up, down    *link.Link
 	clients     map[netip.AddrPort]*client
 	connections int
-	wakeAt      time.Time // when the delivery thread looks next; zero: when it is rung
-	cut, closed bool
+	closed      bool
 	stats       Stats
-	lateness    lateness
 }
 
 // Stats is what has happened since the start.
 type Stats struct {
-	Up, Down Direction
+	// Stats has both links, what was cut or refused by a socket, and how late packets were sent on.
+	emulator.Stats
 
 	Clients            int   // UDP clients now
 	RefusedPackets     int64 // of clients beyond MaxClients
-	CutPackets         int64 // dropped by Cut, both ways
-	WriteErrors        int64 // packets that a socket refused
 	Connections        int   // TCP connections now
 	RefusedConnections int64 // beyond MaxConnections, or the target did not answer
-
-	// Lateness is how long after its due time a packet was sent on, within 10 us: half of them were not later than P50, 99 of
-	// 100 not later than P99.
-	LatenessP50, LatenessP99, LatenessMax time.Duration
-}
-
-// Direction is the state of one link.
-type Direction struct {
-	link.Counters
-	QueuedPackets int   // that wait now
-	QueuedBytes   int   // their bytes, with link.TUNHeaderBytes each
-	OfferedBytes  int64 // what could have left the queue until now; see link.Link.Offered
 }
 
 // Listen starts a relay on a UDP and a TCP port of the same number; both addresses are "host:port". Port 0 of listen takes a
 // port that is free for both. The target's name is resolved once, but nobody needs to listen there yet. An error names what
 // is wrong with config, an address or the port.
 func Listen(listen, target string, config Config) (*Relay, error) {
-	if err := errors.Join(inDirection("up", config.Up.Validate()), inDirection("down", config.Down.Validate())); err != nil {
-		return nil, err
-	}
 	targetAddress, err := net.ResolveUDPAddr("udp", target)
 	if err != nil {
 		return nil, fmt.Errorf("relay: the target must be host:port: %w", err)
@@ -119,52 +97,25 @@ func Listen(listen, target string, config Config) (*Relay, error) {
 	if err != nil {
 		return nil, err
 	}
-	alarm, err := newAlarm()
-	if err != nil {
-		udp.Close()
-		tcp.Close()
-		return nil, fmt.Errorf("relay: no way to wake the delivery thread: %w", err)
-	}
 	r := &Relay{
 		config:  config,
 		logger:  cmp.Or(config.Logger, slog.New(slog.DiscardHandler)),
-		start:   time.Now(),
 		target:  targetAddress,
 		udp:     udp,
 		tcp:     tcp,
-		alarm:   alarm,
 		clients: map[netip.AddrPort]*client{},
 	}
-	r.life, r.end = context.WithCancel(context.Background())
-	if config.PacketLog != nil {
-		r.packetLog = newPacketLog(config.PacketLog, r.start)
-		r.running.Go(func() { r.packetLog.writeUntil(r.life.Done()) })
+	r.emulator, err = emulator.New(emulator.Config{Up: config.Up, Down: config.Down, PacketLog: config.PacketLog}, r.sendOn)
+	if err != nil {
+		udp.Close()
+		tcp.Close()
+		return nil, fmt.Errorf("relay: %w", err)
 	}
-	r.up, r.down = r.newLink("up", config.Up), r.newLink("down", config.Down)
-	r.running.Go(r.deliver)
+	r.start = r.emulator.Begin()
+	r.life, r.end = context.WithCancel(context.Background())
 	r.running.Go(r.receiveFromClients)
 	r.running.Go(r.acceptConnections)
 	return r, nil
-}
-
-func inDirection(name string, err error) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("relay: %slink: %w", name, err)
-}
-
-// newLink makes one of the two links, which logs into the packet log too.
-func (r *Relay) newLink(direction string, config link.Config) *link.Link {
-	if log := config.Log; r.packetLog != nil {
-		config.Log = func(record link.Record) {
-			r.packetLog.add(direction, record)
-			if log != nil {
-				log(record)
-			}
-		}
-	}
-	return link.New(config, r.start)
 }
 
 // listenBoth opens the UDP and the TCP socket on one port.
@@ -203,16 +154,9 @@ func (r *Relay) Stats() Stats {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	stats := r.stats
-	now := time.Now()
-	stats.Up, stats.Down = direction(r.up, now), direction(r.down, now)
+	stats.Stats = r.emulator.Stats()
 	stats.Clients, stats.Connections = len(r.clients), r.connections
-	stats.LatenessP50, stats.LatenessP99, stats.LatenessMax = r.lateness.quantile(0.5), r.lateness.quantile(0.99), r.lateness.longest
 	return stats
-}
-
-func direction(l *link.Link, now time.Time) Direction {
-	packets, bytes := l.Queued()
-	return Direction{Counters: l.Counters(), QueuedPackets: packets, QueuedBytes: bytes, OfferedBytes: l.Offered(now)}
 }
 
 // Rebind gives each client a new socket towards the target and closes the old one, as a NAT that forgets its bindings: the
@@ -233,11 +177,7 @@ func (r *Relay) Rebind() error {
 
 // Cut(true) cuts the wire: until Cut(false), packets that arrive from either side and packets that come out of the links are
 // dropped. TCP connections stand still, as TCP repeats what is lost.
-func (r *Relay) Cut(cut bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.cut = cut
-}
+func (r *Relay) Cut(cut bool) { r.emulator.Cut(cut) }
 
 // Close stops the relay, drops what is on its way, and returns the first error of the packet log, if any.
 func (r *Relay) Close() error {
@@ -253,12 +193,7 @@ func (r *Relay) Close() error {
 	for _, c := range r.clients {
 		c.socket.Close()
 	}
-	r.alarm.ring()
 	r.mu.Unlock()
 	r.running.Wait()
-	r.alarm.close()
-	if r.packetLog != nil {
-		return r.packetLog.err
-	}
-	return nil
+	return r.emulator.Close()
 }

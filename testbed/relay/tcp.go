@@ -154,10 +154,7 @@ func (r *Relay) waitToPass(ctx context.Context, due time.Time) bool {
 			timer.Stop()
 			return false
 		}
-		r.mu.Lock()
-		cut := r.cut
-		r.mu.Unlock()
-		if !cut {
+		if !r.emulator.IsCut() {
 			return true
 		}
 	}

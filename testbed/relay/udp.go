@@ -4,11 +4,10 @@ import (
 	"errors"
 	"net"
 	"net/netip"
-	"runtime"
 	"syscall"
 	"time"
 
-	"salsify/testbed/link"
+	"salsify/testbed/emulator"
 )
 
 const (
@@ -26,12 +25,6 @@ type client struct {
 	address  netip.AddrPort
 	socket   *net.UDPConn // connected to the target
 	lastSeen time.Time
-}
-
-// datagram is the payload of a packet on a link.
-type datagram struct {
-	client *client
-	data   []byte
 }
 
 func enlargeBuffers(socket *net.UDPConn) {
@@ -54,10 +47,11 @@ func (r *Relay) receiveFromClients() {
 			continue
 		}
 		r.mu.Lock()
-		if c := r.clientAt(from, now); c != nil {
-			r.send(r.up, "up", now, &datagram{c, append([]byte(nil), buffer[:n]...)})
-		}
+		c := r.clientAt(from, now)
 		r.mu.Unlock()
+		if c != nil {
+			r.emulator.Send(emulator.Up, now, n+HeaderBytes, buffer[:n], c)
+		}
 	}
 }
 
@@ -129,116 +123,24 @@ func (r *Relay) receiveFromTarget(c *client, socket *net.UDPConn) {
 		}
 		r.mu.Lock()
 		c.lastSeen = now
-		r.send(r.down, "down", now, &datagram{c, append([]byte(nil), buffer[:n]...)})
 		r.mu.Unlock()
+		r.emulator.Send(emulator.Down, now, n+HeaderBytes, buffer[:n], c)
 	}
 }
 
-// send puts a packet into a link, and rings for the delivery thread if that would sleep too long. Under r.mu.
-func (r *Relay) send(l *link.Link, direction string, now time.Time, d *datagram) {
-	size := len(d.data) + HeaderBytes
-	if r.cut {
-		r.stats.CutPackets++
-		if r.packetLog != nil {
-			r.packetLog.addCut(direction, now, size)
-		}
-		return
-	}
-	l.Send(now, size, d)
-	if next, ok := l.Next(); ok && (r.wakeAt.IsZero() || next.Before(r.wakeAt)) {
-		r.wakeAt = next
-		r.alarm.ring()
-	}
-}
-
-// outgoing is a packet that has crossed its link.
-type outgoing struct {
-	due    time.Time
-	data   []byte
-	socket *net.UDPConn
-	client netip.AddrPort // invalid: to the target, which the socket is connected to
-}
-
-// deliver sends on what comes out of the links, on a thread of its own, until the relay is closed.
-func (r *Relay) deliver() {
-	// The thread sleeps precisely, and dies with this goroutine: it has been given a setting that others should not inherit.
-	runtime.LockOSThread()
-	r.alarm.prepareThread()
-	var packets []outgoing
-	for {
-		r.mu.Lock()
-		if r.closed {
-			r.mu.Unlock()
-			return
-		}
-		packets = r.collect(packets[:0], time.Now())
-		r.wakeAt = r.nextDelivery()
-		wakeAt := r.wakeAt
-		r.mu.Unlock()
-
-		if len(packets) == 0 {
-			r.alarm.sleepUntil(wakeAt)
-			continue
-		}
-		r.sendOn(packets)
-		clear(packets) // let go of the data
-	}
-}
-
-// collect appends what has come out of the links, and drops it while the wire is cut. Under r.mu.
-func (r *Relay) collect(packets []outgoing, now time.Time) []outgoing {
-	for _, delivery := range r.up.Deliver(now) {
-		d := delivery.Payload.(*datagram)
-		packets = append(packets, outgoing{due: delivery.At, data: d.data, socket: d.client.socket})
-	}
-	for _, delivery := range r.down.Deliver(now) {
-		d := delivery.Payload.(*datagram)
-		packets = append(packets, outgoing{due: delivery.At, data: d.data, socket: r.udp, client: d.client.address})
-	}
-	if r.cut {
-		r.stats.CutPackets += int64(len(packets))
-		return packets[:0]
-	}
-	return packets
-}
-
-// nextDelivery returns the earliest instant at which a link may have something, or the zero time. Under r.mu.
-func (r *Relay) nextDelivery() time.Time {
-	up, okUp := r.up.Next()
-	down, okDown := r.down.Next()
-	if !okUp || okDown && down.Before(up) {
-		return down
-	}
-	return up
-}
-
-// sendOn writes packets to their sockets.
-func (r *Relay) sendOn(packets []outgoing) {
-	failed := int64(0)
-	late := make([]time.Duration, 0, 16)
-	for _, p := range packets {
-		late = append(late, time.Since(p.due))
-		err := p.write()
-		if errors.Is(err, syscall.ECONNREFUSED) {
-			err = p.write() // that was the answer to an earlier packet, and this one did not go out
-		}
-		if err != nil {
-			failed++
-		}
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.stats.WriteErrors += failed
-	for _, d := range late {
-		r.lateness.add(d)
-	}
-}
-
-func (p outgoing) write() error {
-	if p.client.IsValid() {
-		_, err := p.socket.WriteToUDPAddrPort(p.data, p.client)
+// sendOn sends a packet that has crossed its link: to the target by the client's socket of now, or to the client.
+func (r *Relay) sendOn(way emulator.Way, data []byte, tag any) error {
+	c := tag.(*client)
+	if way == emulator.Down {
+		_, err := r.udp.WriteToUDPAddrPort(data, c.address)
 		return err
 	}
-	_, err := p.socket.Write(p.data)
+	r.mu.Lock()
+	socket := c.socket
+	r.mu.Unlock()
+	_, err := socket.Write(data)
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		_, err = socket.Write(data) // that was the answer to an earlier packet, and this one did not go out
+	}
 	return err
 }

@@ -1,10 +1,9 @@
-package relay
+package emulator
 
 import (
 	"errors"
 	"io"
 	"strconv"
-	"sync"
 	"time"
 
 	"salsify/testbed/link"
@@ -20,17 +19,24 @@ const (
 
 // packetLog writes a line of CSV for each packet.
 type packetLog struct {
-	out   io.Writer
-	start time.Time
-	err   error // the first; read it when writeUntil has returned
+	out io.Writer
+	err error // the first; read it when writeUntil has returned
 
-	mu    sync.Mutex
+	mu    promptMutex
+	start time.Time
 	lines []byte
 	lost  bool // some did not fit
 }
 
-func newPacketLog(out io.Writer, start time.Time) *packetLog {
-	return &packetLog{out: out, start: start, lines: []byte(packetLogHeader)}
+func newPacketLog(out io.Writer) *packetLog {
+	return &packetLog{out: out, lines: []byte(packetLogHeader)}
+}
+
+// begin sets the instant from which all others are counted. No packet may be added before.
+func (l *packetLog) begin(start time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.start = start
 }
 
 // add takes a packet whose fate a link has decided.
@@ -86,7 +92,7 @@ func (l *packetLog) writeUntil(done <-chan struct{}) {
 			l.err = err
 		}
 		if lost && l.err == nil {
-			l.err = errors.New("relay: the packet log was written too slowly, lines are missing")
+			l.err = errors.New("emulator: the packet log was written too slowly, lines are missing")
 		}
 		spare = lines
 	}
