@@ -66,6 +66,12 @@ type Meter struct {
 // Add compares two pictures of the same size, adds the result to the mean, and returns it. Only luma is looked at.
 // On an error, which wraps ErrMismatch, nothing was added.
 func (m *Meter) Add(original, picture *image.YCbCr) (Score, error) {
+	return m.AddExcept(original, picture, nil)
+}
+
+// AddExcept is Add but for parts of the pictures, given in pixels from their upper left corners: an SSIM window that touches one does
+// not count, and neither does the error of a pixel in one. Where nothing is left to count, the figure is NaN.
+func (m *Meter) AddExcept(original, picture *image.YCbCr, except []image.Rectangle) (Score, error) {
 	size := original.Rect.Size()
 	if got := picture.Rect.Size(); got != size {
 		return Score{}, fmt.Errorf("%w: they are %dx%d and %dx%d", ErrMismatch, size.X, size.Y, got.X, got.Y)
@@ -74,7 +80,8 @@ func (m *Meter) Add(original, picture *image.YCbCr) (Score, error) {
 		return Score{}, fmt.Errorf("%w: they are empty", ErrMismatch)
 	}
 	a, b := lumaOf(original), lumaOf(picture)
-	s := Score{SSIM: m.rows.ssim(a, b), MSE: float64(squaredError(a, b)) / float64(size.X*size.Y)}
+	squares, samples := squaredError(a, b, except)
+	s := Score{SSIM: m.rows.ssim(a, b, except), MSE: float64(squares) / float64(samples)}
 	m.frames++
 	m.sumSSIM += s.SSIM
 	m.sumMSE += s.MSE
@@ -104,18 +111,50 @@ func lumaOf(p *image.YCbCr) plane {
 
 func (p plane) row(y int) []byte { return p.pix[y*p.stride:][:p.width] }
 
-// squaredError is the sum of the squared differences of all samples. 16383x16383 samples sum to less than 2^44.
-func squaredError(a, b plane) uint64 {
-	var sum uint64
+// squaredError is the sum of the squared differences of all samples outside of the rectangles, and their number. 16383x16383 samples
+// sum to less than 2^44.
+func squaredError(a, b plane, except []image.Rectangle) (squares uint64, samples int) {
+	var room [4]span
 	for y := range a.height {
-		rowA, rowB := a.row(y), b.row(y)
-		rowB = rowB[:len(rowA)]
-		var rowSum uint32 // at most 16383 * 255^2 < 2^30
-		for x, va := range rowA {
-			d := int32(va) - int32(rowB[x])
-			rowSum += uint32(d * d)
+		for _, s := range outside(room[:0], a.width, y, y+1, except) {
+			rowA, rowB := a.row(y)[s.from:s.to], b.row(y)[s.from:s.to]
+			rowB = rowB[:len(rowA)]
+			var rowSum uint32 // at most 16383 * 255^2 < 2^30
+			for x, va := range rowA {
+				d := int32(va) - int32(rowB[x])
+				rowSum += uint32(d * d)
+			}
+			squares += uint64(rowSum)
+			samples += len(rowA)
 		}
-		sum += uint64(rowSum)
 	}
-	return sum
+	return squares, samples
+}
+
+// span is a stretch of a row: pixels from up to but not including to.
+type span struct{ from, to int }
+
+// outside appends to spans the stretches, from the left to the right, of pixels 0 to width-1 that are outside of all rectangles in all rows
+// from top up to but not including bottom.
+func outside(spans []span, width, top, bottom int, except []image.Rectangle) []span {
+	for from := 0; from < width; {
+		// The next pixel that is outside, and the first after it that is not.
+		to := width
+		moved := false
+		for _, r := range except {
+			switch {
+			case r.Empty() || r.Max.Y <= top || r.Min.Y >= bottom || r.Max.X <= from:
+			case r.Min.X <= from:
+				from, moved = r.Max.X, true
+			default:
+				to = min(to, r.Min.X)
+			}
+		}
+		if moved {
+			continue // another rectangle may begin there
+		}
+		spans = append(spans, span{from, to})
+		from = to
+	}
+	return spans
 }

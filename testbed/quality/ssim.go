@@ -1,13 +1,16 @@
 package quality
 
-import "math"
+import (
+	"image"
+	"math"
+)
 
 // SSIM of a plane, in the order it is computed:
 //
 //  1. The planes are cut into 4x4 blocks from the top left; what is left over on the right and at the bottom is not looked at.
 //  2. Each block gives four sums: of both planes' samples, of all squares, and of the products (blockSums).
 //  3. Each 2x2 group of blocks is an 8x8 window, so windows overlap by half. Its four sums give its SSIM (windowSSIM).
-//  4. The mean over the windows is the plane's SSIM.
+//  4. The mean over the windows, but for those that touch a rectangle which does not count, is the plane's SSIM.
 //
 // Only two rows of blocks are held at a time.
 
@@ -35,8 +38,8 @@ type ssimRows struct {
 	above, below []blockSums
 }
 
-// ssim returns the mean SSIM of two planes of the same size; NaN if no window fits.
-func (r *ssimRows) ssim(a, b plane) float64 {
+// ssim returns the mean SSIM of two planes of the same size, of the windows outside of the rectangles; NaN if there is none.
+func (r *ssimRows) ssim(a, b plane, except []image.Rectangle) float64 {
 	columns, rows := a.width/block, a.height/block
 	if columns < 2 || rows < 2 {
 		return math.NaN()
@@ -48,12 +51,21 @@ func (r *ssimRows) ssim(a, b plane) float64 {
 
 	sumRow(r.below, a, b, 0)
 	var sum float64
+	windows := 0
+	var room [4]span
 	for row := 1; row < rows; row++ {
 		r.above, r.below = r.below, r.above
 		sumRow(r.below, a, b, row*block)
-		sum += windowRow(r.above, r.below)
+		for _, s := range outside(room[:0], columns*block, (row-1)*block, (row+1)*block, except) {
+			// The whole blocks in it. A window takes two.
+			from, to := (s.from+block-1)/block, s.to/block
+			if to-from >= 2 {
+				sum += windowRow(r.above[from:to], r.below[from:to])
+				windows += to - from - 1
+			}
+		}
 	}
-	return sum / float64((rows-1)*(columns-1))
+	return sum / float64(windows)
 }
 
 // sumRow fills dst with the sums of the row of blocks that begins at line y.
