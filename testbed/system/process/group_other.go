@@ -1,0 +1,20 @@
+//go:build !unix
+
+package process
+
+import (
+	"os"
+	"os/exec"
+)
+
+var interrupts = []os.Signal{os.Interrupt}
+
+// There are no process groups here: only the process itself is reached.
+
+func ownGroup(*exec.Cmd) {}
+
+func signalGroup(process *os.Process, signal os.Signal) {
+	if process.Signal(signal) != nil {
+		_ = process.Kill()
+	}
+}
