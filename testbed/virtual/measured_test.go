@@ -51,12 +51,12 @@ func rates(stretches ...stretch) *trace.Trace {
 func world(lasts time.Duration, video ...stretch) Config {
 	return Config{
 		Sender:     sender.Config{Width: sceneWidth, Height: sceneHeight, Interval: interval, MaxEffort: 1},
-		Scene:      scene,
+		Draw:       drawn(scene),
 		Duration:   lasts,
 		Up:         link.Config{Trace: rates(video...), Delay: delay, Seed: 1},
 		Down:       link.Config{Trace: rates(stretch{2 * mbit, 10 * time.Second}), Delay: delay, Seed: 2},
-		EncodeTime: func(int) time.Duration { return 12 * time.Millisecond },
-		DecodeTime: 4 * time.Millisecond,
+		EncodeTime: func(Encoding) time.Duration { return 12 * time.Millisecond },
+		DecodeTime: func(Decoding) time.Duration { return 4 * time.Millisecond },
 	}
 }
 

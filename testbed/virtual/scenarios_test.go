@@ -206,7 +206,7 @@ func TestScenarios(t *testing.T) {
 		{
 			name: "a still picture on 12 Mbit/s, then a moving one on 0.5", lasts: 7 * second,
 			video:  []stretch{{12 * mbit, 4 * second}, {500 * kbit, 20 * second}},
-			change: func(c *Config) { c.Scene = func(n uint64) *image.YCbCr { return scene(max(n, 4*30) - 4*30) } },
+			change: func(c *Config) { c.Draw = drawn(func(n uint64) *image.YCbCr { return scene(max(n, 4*30) - 4*30) }) },
 			figures: []figure{
 				capacity(second, 4*second, 7953, 10400),
 				capacity(5*second, 7*second, 648, 850),

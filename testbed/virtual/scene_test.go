@@ -80,3 +80,13 @@ func scene(n uint64) *image.YCbCr {
 	}
 	return pictures[i]
 }
+
+// drawn draws pictures that are there already.
+func drawn(pictures func(n uint64) *image.YCbCr) func(n uint64, picture *image.YCbCr) {
+	return func(n uint64, picture *image.YCbCr) {
+		from := pictures(n)
+		copy(picture.Y, from.Y)
+		copy(picture.Cb, from.Cb)
+		copy(picture.Cr, from.Cr)
+	}
+}

@@ -3,6 +3,7 @@
 package virtual
 
 import (
+	"errors"
 	"fmt"
 	"image"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"salsify/sender"
 	"salsify/testbed/link"
 	"salsify/testbed/measure"
+	"salsify/testbed/quality"
 	"salsify/transport/wire"
 )
 
@@ -23,18 +25,31 @@ import (
 //  2. Everything that is due at that instant is done.
 //  3. The cores are asked what they want to do now, until they want nothing more.
 //
-// An encoding is done when it begins, and its result is kept until the time that it is said to take has passed.
+// An encoding is done when it begins, and its result is kept until the time that it is said to take has passed. What nothing
+// waits for yet is done beside it, on the machine's other cores (work.go): decoding, drawing the next picture, scoring what was shown.
 
 // Config is a world.
 type Config struct {
-	Sender   sender.Config
-	Scene    func(n uint64) *image.YCbCr // the source's pictures
-	Up, Down link.Config                 // the video's way, and the reports'
+	Sender sender.Config
+	// Draw draws picture n of the source into memory of the size that Sender says. It is called from other goroutines, for several
+	// pictures at once, and not for each picture: only for those that are encoded or may be.
+	Draw     func(n uint64, picture *image.YCbCr)
+	Up, Down link.Config // the video's way, and the reports'
 	Duration time.Duration
-	// EncodeTime is how long the candidates of a picture take at an effort; DecodeTime a decoding. nil and 0: no time.
-	EncodeTime func(effort int) time.Duration
-	DecodeTime time.Duration
-	Plan       []Event
+
+	// EncodeTime is how long the candidates of a picture take, together; DecodeTime a decoding. nil: no time. See Machine.
+	EncodeTime func(Encoding) time.Duration
+	DecodeTime func(Decoding) time.Duration
+	// Measured takes the time that each of them does take here and now, in place of these two, and does nothing else meanwhile. Two
+	// runs then differ, and one is hardly faster than real time.
+	Measured bool
+
+	// Score, unless nil, scores pictures that were shown. An error ends the run.
+	Score Score
+	// ScoreEvery is every how many-th picture shown is scored, from the first on. 0: every one.
+	ScoreEvery int
+
+	Plan []Event
 	// Report, unless nil, may change or drop (nil) what the receiver reports.
 	Report func(now time.Duration, report []byte) []byte
 }
@@ -58,6 +73,8 @@ type World struct {
 	wake     time.Time // of the pacer; zero: only an event wakes it
 	encoding *encoding
 	decoding *decoding
+	source   source
+	scoring  *Scorer
 	session  int                // count of sessions
 	encoded  map[uint64]encoded // by frame number, of this session
 	result   Result
@@ -73,6 +90,7 @@ type encoding struct {
 type decoding struct {
 	done  time.Time
 	job   *receiver.Job
+	ended chan struct{} // closed when the rest is there
 	state *vp8.State
 	err   error
 }
@@ -107,7 +125,10 @@ type Decision struct {
 type Result struct {
 	Start, End time.Time
 	Captured   []time.Time
-	Shown      []measure.Shown
+	// Shown has in SSIM what the encoder estimates; with Config.Score what that said, and 0 for pictures that were not scored.
+	Shown []measure.Shown
+	// Scores are those of the pictures that were scored, by their number; nil without Config.Score.
+	Scores     map[uint64]quality.Score
 	Decisions  []Decision
 	Sender     sender.Snapshot
 	Receiver   receiver.Stats
@@ -122,17 +143,24 @@ type Result struct {
 // Summary sums up what a person saw.
 func (r *Result) Summary() measure.Summary { return measure.Summarize(r.Captured, r.Shown, r.End) }
 
-// Run runs a world to its end.
+// Run runs a world to its end. The error says what in the Config makes no sense, or is that of Config.Score.
 func Run(config Config) (*Result, error) {
+	if err := config.validate(); err != nil {
+		return nil, err
+	}
 	w := &World{config: config, start: time.Unix(1_000_000, 0)}
 	w.now = w.start
+	w.source = source{draw: config.Draw, width: config.Sender.Width, height: config.Sender.Height, foresees: !config.Measured}
+	w.scoring = NewScorer(config.Score, config.ScoreEvery)
+	defer w.source.wait()
+	defer w.scoring.Wait()
 	w.up, w.down = link.New(config.Up, w.start), link.New(config.Down, w.start)
 	slices.SortStableFunc(w.config.Plan, func(a, b Event) int { return int(a.At - b.At) })
 	if err := w.connect(); err != nil {
 		return nil, err
 	}
 	end := w.start.Add(config.Duration)
-	for {
+	for w.scoring.Err() == nil {
 		next, ok := w.next()
 		if !ok || next.After(end) {
 			break
@@ -143,8 +171,28 @@ func Run(config Config) (*Result, error) {
 		}
 	}
 	w.now = end
-	w.finish()
+	if w.decoding != nil {
+		<-w.decoding.ended // nothing goes on after Run
+	}
+	if err := w.finish(); err != nil {
+		return nil, err
+	}
 	return &w.result, nil
+}
+
+func (c *Config) validate() error {
+	switch {
+	case c.Draw == nil:
+		return errors.New("virtual: Draw is nil, so there are no pictures to send")
+	case c.Sender.Interval <= 0:
+		return fmt.Errorf("virtual: Sender.Interval is %v, so it is unknown when pictures are captured: set it, such as 33ms",
+			c.Sender.Interval)
+	case c.Duration < 0:
+		return fmt.Errorf("virtual: Duration is %v", c.Duration)
+	case c.ScoreEvery < 0:
+		return fmt.Errorf("virtual: ScoreEvery is %d, but one picture in so many can only be 0 or more", c.ScoreEvery)
+	}
+	return errors.Join(c.Up.Validate(), c.Down.Validate())
 }
 
 // connect begins a session: both sides know nothing.
@@ -222,7 +270,7 @@ func (w *World) step() error {
 	}
 	for !w.now.Before(w.pictureAt(w.pictures)) {
 		w.result.Captured = append(w.result.Captured, w.now)
-		w.sender.Picture(w.now, sender.Picture{Image: w.config.Scene(w.pictures), Captured: w.now, Number: w.pictures})
+		w.sender.Picture(w.now, sender.Picture{Captured: w.now, Number: w.pictures}) // its Image is drawn when it is encoded
 		w.pictures++
 	}
 	for _, d := range w.up.Deliver(w.now) {
@@ -252,6 +300,7 @@ func (w *World) step() error {
 
 // decide hands the sender what it let encode.
 func (w *World) decide(e *encoding) {
+	w.source.done(e.job.Picture.Image)
 	if e.session != w.session {
 		return
 	}
@@ -268,9 +317,11 @@ func (w *World) decide(e *encoding) {
 
 // show hands the receiver what it let decode.
 func (w *World) show(d *decoding) {
+	<-d.ended
 	if w.receiver.Decoded(w.now, d.job, d.state, d.err) {
 		e := w.encoded[d.job.Frame.Number]
 		w.result.Shown = append(w.result.Shown, measure.Shown{Number: e.picture, Captured: e.captured, At: w.now, SSIM: e.ssim})
+		w.scoring.Shown(e.picture, d.state.Picture())
 	}
 }
 
@@ -289,11 +340,7 @@ func (w *World) sendReport(b []byte) {
 func (w *World) work() {
 	if w.encoding == nil {
 		if job := w.sender.Job(w.now); job != nil {
-			var took time.Duration
-			if w.config.EncodeTime != nil {
-				took = w.config.EncodeTime(job.Options[0].Effort)
-			}
-			w.encoding = &encoding{done: w.now.Add(took), session: w.session, job: job, candidates: job.Encode()}
+			w.encode(job)
 		}
 	}
 	w.wake = time.Time{}
@@ -313,16 +360,18 @@ func (w *World) work() {
 	}
 	if w.decoding == nil {
 		if job := w.receiver.Job(w.now); job != nil {
-			d := &decoding{done: w.now.Add(w.config.DecodeTime), job: job}
-			d.state, _, d.err = vp8.Decode(job.Source, job.Frame.Data)
-			w.decoding = d
+			w.decode(job)
 		}
 	}
 }
 
 // finish takes stock.
-func (w *World) finish() {
+func (w *World) finish() error {
 	r := &w.result
+	var err error
+	if r.Scores, err = w.scoring.Finish(r.Shown); err != nil {
+		return fmt.Errorf("virtual: %w", err)
+	}
 	r.Start, r.End = w.start, w.now
 	r.Sender, r.Receiver = w.sender.Snapshot(w.now), w.receiver.Stats()
 	r.Up, r.Down = w.up.Counters(), w.down.Counters()
@@ -335,4 +384,5 @@ func (w *World) finish() {
 	case !known || made.id != state.ID():
 		r.InStep = fmt.Errorf("the receiver's state of frame %d is not the one that the sender made", number)
 	}
+	return nil
 }
