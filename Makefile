@@ -5,7 +5,12 @@ STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.7.0
 FUZZTIME   ?= 60s
 BENCHFLAGS ?= --effort 5,10
 
-.PHONY: help demo test race noasm fuzz lint generate bench-codec tools build
+PAPER_TRACES ?= ../shared/traces
+PAPER_CLIP   ?= ../shared/clips/talk_duo_1280x720p25.mkv
+PAPERFLAGS   ?= --grain light
+PAPER_OUT    ?= results/paper
+
+.PHONY: help demo test race noasm fuzz lint generate bench-codec paper tools build
 
 help: ## list these targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -39,7 +44,10 @@ generate: ## make the assembly anew from its generator, codec/vp8/internal/_gene
 bench-codec: tools ## measure BD-rate and CPU time against vpxenc on the shared clips (takes long; see docs/codec.md)
 	go run ./testbed/codecbench $(BENCHFLAGS)
 
-tools: ## install the reference tools that tests compare with (vpxenc, vpxdec, ffmpeg), where that is allowed
+paper: tools build ## run the evaluation of the Salsify paper and draw its report (an hour; goes on where it stopped; docs/testbed.md)
+	bin/salsify-eval paper --traces $(PAPER_TRACES) --clip $(PAPER_CLIP) --out $(PAPER_OUT) $(PAPERFLAGS)
+
+tools: ## install what tests compare with (vpxenc, vpxdec, ffmpeg, chromium, gstreamer), where that is allowed
 	@.ci/tools
 
 build: ## build the commands into bin/

@@ -36,6 +36,9 @@ func New(file *os.File) *Screen {
 	return s
 }
 
+// Terminal says whether lines are written in place.
+func (s *Screen) Terminal() bool { return s.width != nil }
+
 // defaultWidth is that of a terminal that does not say.
 const defaultWidth = 80
 

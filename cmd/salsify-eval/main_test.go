@@ -1,0 +1,220 @@
+package main
+
+import (
+	"bytes"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"salsify/testbed/cell"
+	"salsify/testbed/clip"
+	"salsify/testbed/measure"
+	"salsify/testbed/quality"
+	"salsify/testbed/result"
+	"salsify/testbed/shell"
+	"salsify/testbed/system/synthetic"
+	"salsify/testbed/trace"
+	"salsify/transport/bitrate"
+)
+
+// call runs the program.
+func call(args ...string) (status int, out, err string) {
+	var stdout, stderr bytes.Buffer
+	status = run(args, &stdout, &stderr)
+	return status, stdout.String(), stderr.String()
+}
+
+func TestUsage(t *testing.T) {
+	folder := t.TempDir()
+	for _, test := range []struct {
+		args   string
+		status int
+		want   string // in what it says
+	}{
+		{"", exitUsage, "a verb is missing"},
+		{"dance", exitUsage, `no verb "dance"`},
+		{"--help", exitOK, "salsify-eval run"},
+		{"run --help", exitOK, "Examples:"},
+		{"matrix --help", exitOK, "repeats: 3"},
+		{"report --help", exitOK, "Examples:"},
+		{"paper --help", exitOK, "Verizon-LTE-short"},
+		{"run", exitUsage, "--clip is missing"},
+		{"run --clip test:", exitUsage, "--out is missing"},
+		{"run --nonsense", exitUsage, "--nonsense"},
+		{"run extra --clip test: --out x", exitUsage, "one argument too many"},
+		{"run --clip test: --size big --out x", exitUsage, "WIDTHxHEIGHT"},
+		{"run --clip test: --queue nonsense --out x", exitUsage, "droptail"},
+		{"run --clip test: --system nonsense --out " + folder, exitUsage, "A SYSTEM is one of"},
+		{"run --clip test: --system salsify:nonsense --out " + folder, exitUsage, "conventional"},
+		{"run --clip test: --system chrome --virtual --out " + folder, exitUsage, "virtual time"},
+		{"run --clip test: --duration 0s --out " + folder, exitUsage, "duration"},
+		{"run --clip test: --exclude 2m --out " + folder, exitUsage, "left out"},
+		{"run --clip test: --down nothere --virtual --out " + folder, exitUsage, "nothere"},
+		{"run --clip nothere.y4m --virtual --out " + folder, exitFailed, "nothere.y4m"},
+		{"matrix", exitUsage, "too few arguments"},
+		{"matrix nothere.yaml", exitUsage, "nothere.yaml"},
+		{"report", exitUsage, "too few arguments"},
+		{"report " + folder, exitFailed, "no cell"},
+		{"clip nothere.mp4 out.y4m", exitFailed, "nothere.mp4"},
+	} {
+		status, out, err := call(strings.Fields(test.args)...)
+		if status != test.status || !strings.Contains(out+err, test.want) {
+			t.Errorf("salsify-eval %s: status %d, says %q; must be %d and contain %q", test.args, status, out+err, test.status, test.want)
+		}
+	}
+}
+
+// writeTrace writes a trace of a constant rate.
+func writeTrace(t *testing.T, folder string, rate bitrate.Bitrate) string {
+	t.Helper()
+	constant, err := trace.Constant(rate, 10*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(folder, "constant.trace")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := constant.Write(f); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestVirtualRunAndReport goes the way of a new user, in virtual time: run, with the same files each time, the oracle, a report.
+func TestVirtualRunAndReport(t *testing.T) {
+	folder := t.TempDir()
+	down := writeTrace(t, folder, 1*bitrate.MbitPerSecond)
+	in := func(system, out string) []string {
+		return []string{"run", "--virtual", "--system", system, "--clip", "test:", "--size", "320x180", "--down", down, "--up", down,
+			"--delay", "20ms", "--queue", "droptail:packets=256", "--duration", "3s", "--out", filepath.Join(folder, out)}
+	}
+	for system, out := range map[string]string{"salsify": "a", "salsify:single": "b", "oracle": "c"} {
+		if status, _, err := call(in(system, out)...); status != exitOK {
+			t.Fatalf("%s: %s", system, err)
+		}
+	}
+	if status, _, err := call(in("salsify", "again")...); status != exitOK {
+		t.Fatal(err)
+	}
+	for _, file := range []string{result.FramesFile, result.LinkFile, result.SeriesFile} {
+		a, errA := os.ReadFile(filepath.Join(folder, "a", file))
+		b, errB := os.ReadFile(filepath.Join(folder, "again", file))
+		if errA != nil || errB != nil || !bytes.Equal(a, b) {
+			t.Errorf("%s differs between two runs in virtual time (%v, %v)", file, errA, errB)
+		}
+	}
+	ours, err := result.Read(filepath.Join(folder, "a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	oracle, err := result.Read(filepath.Join(folder, "c"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f := ours.Figures; f.Captured < 90 || f.Captured > 91 || f.Shown < 80 || f.SSIMdB == nil || *f.SSIMdB < 8 || f.SignalDelay.P95 > 300 || f.VideoKbit > 1100 {
+		t.Errorf("our figures are %+v", f)
+	}
+	if ours.Figures.SignalDelay.Mean <= oracle.Figures.SignalDelay.Mean || oracle.Figures.QueueDelay.Max > 0 || *oracle.Figures.LinkUsed > 1 {
+		t.Errorf("the oracle is not the limit: its signal delay is %v, ours %v", oracle.Figures.SignalDelay, ours.Figures.SignalDelay)
+	}
+	status, out, stderr := call("report", folder, "--out", filepath.Join(folder, "report"))
+	if status != exitOK || !strings.Contains(out, "salsify:single") || !strings.Contains(out, "oracle") {
+		t.Errorf("report: status %d, %s%s", status, out, stderr)
+	}
+	if page, err := os.ReadFile(filepath.Join(folder, "report", "index.html")); err != nil || !bytes.Contains(page, []byte("<svg")) {
+		t.Errorf("the page has no figure (%v)", err)
+	}
+}
+
+// TestSyntheticSystemIsMeasuredExactly: what the testbed reports of a system whose delay and distortion are known. It takes real
+// time, and pipes, as real systems do.
+func TestSyntheticSystemIsMeasuredExactly(t *testing.T) {
+	if err := shell.Missing(); err != nil {
+		if os.Getenv("SALSIFY_REQUIRE_TOOLS") == "1" && os.Geteuid() == 0 {
+			t.Fatalf("SALSIFY_REQUIRE_TOOLS=1 demands network namespaces: %v", err)
+		}
+		t.Skipf("skipped: real systems need network namespaces: %v", err)
+	}
+	const length = 5 * time.Second
+	for _, parameters := range []string{"delay=100ms,noise=4", "delay=250ms,noise=12,every=3,freeze=500ms@2s"} {
+		out := filepath.Join(t.TempDir(), "cell")
+		status, _, stderr := call("run", "--system", "synthetic:"+parameters, "--clip", "test:", "--size", "320x180", "--rate", "20",
+			"--duration", length.String(), "--score-every", "1", "--max-load", "1", "--out", out)
+		if status != exitOK {
+			t.Fatalf("%s: %s", parameters, stderr)
+		}
+		r, err := result.Read(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := synthetic.Parse(parameters)
+		if err != nil {
+			t.Fatal(err)
+		}
+		video, err := clip.Open(t.Context(), clip.Config{Source: "test:", Width: 320, Height: 180, Rate: 20}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, ssim := expected(t, s.(*synthetic.System).Config(), video, length)
+		video.Close()
+		f := r.Figures
+		t.Logf("%s: frame delay p50 %.2f ms (known %v), signal delay p50 %.2f ms (%v), SSIM %.3f dB (%.3f), shown %d (%d)", parameters,
+			f.FrameDelay.P50, want.FrameDelay.P50, f.SignalDelay.P50, want.SignalDelay.P50, *f.SSIMdB, ssim, f.Shown, want.Shown)
+		within := func(name string, got float64, known time.Duration) {
+			t.Helper()
+			if ms := float64(known) / float64(time.Millisecond); math.Abs(got-ms) > 1 {
+				t.Errorf("%s: %s is %.2f ms, is known to be %.2f ms", parameters, name, got, ms)
+			}
+		}
+		within("median frame delay", f.FrameDelay.P50, want.FrameDelay.P50)
+		within("median signal delay", f.SignalDelay.P50, want.SignalDelay.P50)
+		if math.Abs(*f.SSIMdB-ssim) > 0.02 {
+			t.Errorf("%s: SSIM is %.3f dB, is known to be %.3f dB", parameters, *f.SSIMdB, ssim)
+		}
+		// A camera on a busy machine may lose a picture now and then.
+		if f.Torn != 0 || f.Unreadable != 0 || f.Shown > want.Shown || f.Shown < want.Shown*9/10 {
+			t.Errorf("%s: %d shown of %d, %d torn, %d unreadable", parameters, f.Shown, want.Shown, f.Torn, f.Unreadable)
+		}
+		if f.Freezes.Count != want.Freezes {
+			t.Errorf("%s: %d freezes, must be %d", parameters, f.Freezes.Count, want.Freezes)
+		}
+	}
+}
+
+// expected computes the figures from the definition of the synthetic system.
+func expected(t *testing.T, c synthetic.Config, video *clip.Video, length time.Duration) (measure.Summary, float64) {
+	t.Helper()
+	begin := time.Unix(0, 0)
+	var captured []time.Time
+	for n := 0; time.Duration(n)*time.Second/20 < length; n++ {
+		captured = append(captured, begin.Add(time.Duration(n)*time.Second/20))
+	}
+	var shown []measure.Shown
+	var ssim float64
+	for _, p := range c.Pictures(video.Rate(), length) {
+		score, err := c.Score(video, p.Number)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ssim += score.SSIM
+		shown = append(shown, measure.Shown{Number: p.Number, Captured: captured[p.Number], At: begin.Add(p.ShowAt)})
+	}
+	return measure.Summarize(captured, shown, begin.Add(length)), quality.DB(ssim / float64(len(shown)))
+}
+
+func TestEveryInstallableSystemHasAName(t *testing.T) {
+	for _, name := range cell.Installable {
+		if err := cell.Missing(cell.Config{System: name}); err != nil && strings.Contains(err.Error(), "no system") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if status, out, _ := call("systems"); status != exitOK || !strings.Contains(out, "chrome") {
+		t.Errorf("status %d, %s", status, out)
+	}
+}

@@ -1,0 +1,211 @@
+// Package cell runs one cell of an evaluation: one system under test, on one network, with one clip, once; and writes all that was
+// measured into a folder (package result).
+//
+//  1. The clip becomes an endless test video (package clip), the network two links (network.go).
+//  2. In real time (realtime.go) the system's two ends run in two network namespaces with the links between them (package shell). The
+//     machine has to be quiet first (load.go). In virtual time (virtual.go) our own endpoint runs, or the oracle.
+//  3. The camera knows when each picture of the source was there, the screen when which picture was seen, the links each packet.
+//  4. What was seen is compared with its source, once the call is over.
+//  5. From all that come the figures, a line a picture and a line for each 100 ms (figures.go), and go into the folder.
+package cell
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"salsify/testbed/clip"
+	"salsify/testbed/result"
+	"salsify/testbed/system/command"
+)
+
+// Config is a cell.
+type Config struct {
+	Name    string // for reports; "": made of system, network and clip
+	System  string // as SystemsHelp lists them; CommandName is Command
+	Label   string // how reports name the system; "": as System
+	Command command.Config
+	Bin     string // folder of salsify-send and salsify-recv; "": where this program is, or the PATH
+	Clip    clip.Config
+	// ClipName is how reports name the clip; "": as the file.
+	ClipName string
+	Network  Network
+
+	Duration time.Duration // of the call
+	Exclude  time.Duration // of it, at its beginning, what does not count in the figures
+	Repeat   int           // number of the run, from 1; its seeds follow from it
+
+	Virtual    bool // in virtual time, for our own systems; the oracle knows no other
+	EncodeTime EncodeTime
+
+	Every   int     // every how many-th picture seen is compared with its source; 0: DefaultEvery
+	MaxLoad float64 // share of all cores that other programs may use; 0: DefaultMaxLoad
+	// Patience is how long to wait for the machine to become that quiet, before giving up; 0: DefaultPatience.
+	Patience time.Duration
+
+	Plan string // as in the result; "": none
+
+	Out string    // folder for the results, made if need be; what is in it of an earlier run is replaced
+	Log io.Writer // progress, a line each; nil: none
+	// Second, unless nil, is told once a second how much of the call is over.
+	Second func(done time.Duration)
+}
+
+// EncodeTime is where virtual time takes from how long the codec works.
+type EncodeTime string
+
+// The sources of the codec's time.
+const (
+	Modelled EncodeTime = "model"    // a table that was measured once: two runs are the same, bit by bit
+	Measured EncodeTime = "measured" // what it takes now, here
+)
+
+// What a Config that does not say gets.
+const (
+	// DefaultEvery compares ten pictures a second at 30, which keeps what has to be held in memory of a minute below 1 GB.
+	DefaultEvery = 3
+	// DefaultMaxLoad is what the services of an idle machine use at most.
+	DefaultMaxLoad = 0.10
+	// DefaultPatience is longer than a compilation, or a backup, usually takes.
+	DefaultPatience = 10 * time.Minute
+
+	// Bounds of Duration: less than a second shows nothing, more than three hours fills memory with packets and pictures.
+	minDuration, maxDuration = time.Second, 3 * time.Hour
+)
+
+// ErrBusy: other programs use too much of the machine for fair figures.
+var ErrBusy = errors.New("the machine is busy")
+
+// ErrConfig: a cell cannot be run as it is described. The message says what to change.
+var ErrConfig = errors.New("cell")
+
+func (c *Config) complete() error {
+	if c.Every == 0 {
+		c.Every = DefaultEvery
+	}
+	if c.MaxLoad == 0 {
+		c.MaxLoad = DefaultMaxLoad
+	}
+	if c.Patience == 0 {
+		c.Patience = DefaultPatience
+	}
+	if c.EncodeTime == "" {
+		c.EncodeTime = Modelled
+	}
+	c.Repeat = max(c.Repeat, 1)
+	switch {
+	case c.Duration < minDuration || c.Duration > maxDuration:
+		return fmt.Errorf("%w: a duration of %v; it must lie from %v to %v", ErrConfig, c.Duration, minDuration, maxDuration)
+	case c.Exclude < 0 || c.Exclude > c.Duration-minDuration:
+		return fmt.Errorf("%w: %v of %v are left out; at least %v must remain", ErrConfig, c.Exclude, c.Duration, minDuration)
+	case c.Every < 0:
+		return fmt.Errorf("%w: every %dth picture cannot be compared; give 1 or more", ErrConfig, c.Every)
+	case c.MaxLoad < 0:
+		return fmt.Errorf("%w: a load of %g; give a share from 0 to 1", ErrConfig, c.MaxLoad)
+	case c.EncodeTime != Modelled && c.EncodeTime != Measured:
+		return fmt.Errorf("%w: encode time %q; it is %q or %q", ErrConfig, c.EncodeTime, Modelled, Measured)
+	case c.Out == "":
+		return fmt.Errorf("%w: no folder for the results", ErrConfig)
+	}
+	if c.Log == nil {
+		c.Log = io.Discard
+	}
+	return nil
+}
+
+// Run runs a cell and returns what it wrote into config.Out. On an error there is no result.json in it, but the logs are.
+func Run(ctx context.Context, config Config) (*result.Result, error) {
+	if err := config.complete(); err != nil {
+		return nil, err
+	}
+	s, err := systemOf(&config)
+	if err != nil {
+		return nil, err
+	}
+	network, err := config.Network.load(config.Repeat)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.RemoveAll(filepath.Join(config.Out, result.File)); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(filepath.Join(config.Out, result.LogsFolder), 0o777); err != nil {
+		return nil, err
+	}
+	video, err := clip.Open(ctx, config.Clip, config.Log)
+	if err != nil {
+		return nil, err
+	}
+	defer video.Close()
+
+	r := &run{config: config, network: network, video: video}
+	r.describe()
+	if s == nil {
+		r.result.Virtual = true
+		err = r.inVirtualTime(ctx)
+	} else {
+		err = r.inRealTime(ctx, s)
+	}
+	if err != nil {
+		return nil, err
+	}
+	figures, frames, series := r.seen.figures()
+	r.result.Figures = figures
+	r.result.Network.Down.CapacityKbit = figures.CapacityKbit
+	r.result.Network.Up.CapacityKbit = r.seen.capacity(r.seen.up, r.seen.exclude, r.seen.duration).Kbit()
+	if figures.Shown == 0 {
+		r.warn("no picture was shown: the logs may tell why")
+	}
+	if err := result.Write(config.Out, &r.result, frames, series); err != nil {
+		return nil, err
+	}
+	return &r.result, nil
+}
+
+// run is a cell under way.
+type run struct {
+	config  Config
+	network *links
+	video   *clip.Video
+	seen    observed
+	result  result.Result
+}
+
+func (r *run) warn(format string, values ...any) {
+	text := fmt.Sprintf(format, values...)
+	r.result.Warnings = append(r.result.Warnings, text)
+	fmt.Fprintln(r.config.Log, "warning:", text)
+}
+
+// describe fills in what is known before the run.
+func (r *run) describe() {
+	c := r.config
+	width, height := r.video.Size()
+	rate := r.video.Rate()
+	r.result = result.Result{
+		Format: result.Format, Cell: c.Name, System: cmp.Or(c.Label, c.System), Virtual: c.Virtual, Repeat: c.Repeat,
+		Started: time.Now().Format(time.RFC3339),
+		Clip: result.Clip{
+			Name: cmp.Or(c.ClipName, r.video.Name()), Source: filepath.Base(c.Clip.Source), Grain: string(c.Clip.Grain), Width: width, Height: height,
+			Rate: float64(rate.Num) / float64(rate.Den), Seed: c.Clip.Seed,
+		},
+		Network: r.network.description, Plan: c.Plan,
+		DurationMs: milliseconds(c.Duration), ExcludedMs: milliseconds(c.Exclude),
+		Commands: [][]string{}, Versions: versions(), Machine: machine(), Warnings: []string{},
+	}
+	if r.result.Cell == "" {
+		r.result.Cell = strings.Join([]string{r.result.System, r.result.Network.Name, r.result.Clip.Name}, " ")
+	}
+	r.seen = observed{
+		duration: c.Duration, exclude: c.Exclude, down: r.network.down, up: r.network.up,
+		offTimes: r.network.down.OnOff.OffTimes(r.network.down.Seed, c.Duration),
+	}
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

@@ -1,0 +1,253 @@
+package matrix
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+
+	"salsify/testbed/cell"
+	"salsify/testbed/clip"
+	"salsify/testbed/link"
+	"salsify/testbed/system/command"
+)
+
+// ErrFile: a matrix file cannot be used. The message says where, and what to change.
+var ErrFile = errors.New("matrix")
+
+// Matrix is what a file describes. Paths in the file are relative to its folder.
+type Matrix struct {
+	Title    string        `yaml:"title"`
+	Duration time.Duration `yaml:"duration"` // of each call
+	Exclude  time.Duration `yaml:"exclude"`  // of it, at its beginning, what does not count
+	Repeats  int           `yaml:"repeats"`
+	Virtual  bool          `yaml:"virtual"` // in virtual time, for our own systems
+	Seed     uint64        `yaml:"seed"`
+	Every    int           `yaml:"score-every"` // every how many-th picture is compared with its source
+	MaxLoad  float64       `yaml:"max-load"`    // share of the processors that other programs may use
+	Traces   string        `yaml:"traces"`      // folder in which traces are looked for
+
+	// What a network has that does not say otherwise.
+	Delay time.Duration `yaml:"delay"`
+	Queue Queue         `yaml:"queue"`
+	Start time.Duration `yaml:"start"` // time of the traces at which calls begin
+
+	Systems  []System  `yaml:"systems"`
+	Clips    []Clip    `yaml:"clips"`
+	Networks []Network `yaml:"networks"`
+
+	// NoOracle leaves out the oracle, which is otherwise run once for each network and clip, as the limit of what can be.
+	NoOracle bool `yaml:"no-oracle"`
+
+	Bin string `yaml:"-"` // folder of our programs; "": beside this one, or in PATH
+}
+
+// System is a system under test: in the file its name alone, or with the commands of one that is not built in.
+type System struct {
+	Name    string `yaml:"name"`
+	System  string `yaml:"system"` // as for salsify-eval run --system; left out: the name
+	Send    string `yaml:"send"`
+	Receive string `yaml:"receive"`
+	Input   string `yaml:"input"`  // how Send gets its pictures: pipe or device
+	Device  string `yaml:"device"` // of a device
+}
+
+func (s System) isOracle() bool {
+	name, _, _ := strings.Cut(s.System, ":")
+	return name == cell.OracleName
+}
+
+// UnmarshalYAML takes a name alone too.
+func (s *System) UnmarshalYAML(decode func(any) error) error {
+	if decode(&s.Name) == nil {
+		return nil
+	}
+	type plain System
+	return decode((*plain)(s))
+}
+
+// Clip is a test video: in the file its path alone, or with how it is made.
+type Clip struct {
+	Name   string     `yaml:"name"`
+	Source string     `yaml:"source"`
+	Size   Size       `yaml:"size"`
+	Rate   float64    `yaml:"rate"`
+	Grain  clip.Grain `yaml:"grain"`
+	Seed   uint64     `yaml:"seed"`
+}
+
+// UnmarshalYAML takes a path alone too.
+func (c *Clip) UnmarshalYAML(decode func(any) error) error {
+	if decode(&c.Source) == nil {
+		return nil
+	}
+	type plain Clip
+	return decode((*plain)(c))
+}
+
+// Size is written WIDTHxHEIGHT.
+type Size struct{ Width, Height int }
+
+// UnmarshalText reads a size.
+func (s *Size) UnmarshalText(text []byte) error {
+	var rest string
+	if n, _ := fmt.Sscanf(string(text)+" ", "%dx%d%s", &s.Width, &s.Height, &rest); n != 2 || s.Width <= 0 || s.Height <= 0 {
+		return fmt.Errorf("%q is not a size; write WIDTHxHEIGHT, such as 1280x720", text)
+	}
+	return nil
+}
+
+// Network is an emulated network. What is left out is as for all networks of the file.
+type Network struct {
+	Name        string         `yaml:"name"`
+	Down        string         `yaml:"down"` // trace of the video's way
+	Up          string         `yaml:"up"`   // trace of the other; left out: no limit
+	Delay       *time.Duration `yaml:"delay"`
+	Start       *time.Duration `yaml:"start"`
+	Queue       *Queue         `yaml:"queue"`
+	LossDown    float64        `yaml:"loss-down"`
+	LossUp      float64        `yaml:"loss-up"`
+	OutagesDown Outages        `yaml:"outage-down"`
+	OutagesUp   Outages        `yaml:"outage-up"`
+}
+
+// Queue is a link's queue as it is written on the command line.
+type Queue struct{ link.Queue }
+
+// UnmarshalText reads a queue.
+func (q *Queue) UnmarshalText(text []byte) error { return q.Set(string(text)) }
+
+// Outages are a link's times of silence as they are written on the command line.
+type Outages struct{ link.OnOff }
+
+// UnmarshalText reads outages.
+func (o *Outages) UnmarshalText(text []byte) error { return o.Set(string(text)) }
+
+// Bounds of what is read.
+const (
+	maxFileBytes = 1 << 20
+	maxCells     = 10_000
+)
+
+// Load reads a matrix file. bin is the folder of our programs. An error wraps ErrFile.
+func Load(path, bin string) (*Matrix, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrFile, err)
+	}
+	m, err := parse(text, filepath.Dir(path))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrFile, path, err)
+	}
+	m.Bin = bin
+	return m, nil
+}
+
+// parse reads what a file in a folder says.
+func parse(text []byte, folder string) (*Matrix, error) {
+	if len(text) > maxFileBytes {
+		return nil, fmt.Errorf("longer than %d bytes", maxFileBytes)
+	}
+	m := &Matrix{Duration: time.Minute, Repeats: 1, Delay: 20 * time.Millisecond}
+	if err := yaml.UnmarshalWithOptions(text, m, yaml.Strict()); err != nil {
+		return nil, errors.New(yaml.FormatError(err, false, true))
+	}
+	return m, m.Complete(folder)
+}
+
+// Complete fills in what was left out, makes paths that are relative to a folder whole, and checks.
+func (m *Matrix) Complete(folder string) error {
+	switch {
+	case len(m.Systems) == 0:
+		return errors.New("no systems; name at least one, as in `systems: [salsify, chrome]`")
+	case len(m.Clips) == 0:
+		return errors.New("no clips; name at least one, as in `clips: [talk.mp4]`")
+	case len(m.Networks) == 0:
+		return errors.New("no networks; describe at least one, as in `networks: [{name: LTE, down: lte.down, up: lte.up}]`")
+	case m.Repeats < 1:
+		return fmt.Errorf("repeats: %d; give 1 or more", m.Repeats)
+	}
+	if n := float64(len(m.Systems)) * float64(len(m.Clips)) * float64(len(m.Networks)) * float64(m.Repeats); n > maxCells {
+		return fmt.Errorf("%.0f cells are more than %d; make several files of it", n, maxCells)
+	}
+	within := func(base, path string) string {
+		if path == "" || filepath.IsAbs(path) {
+			return path
+		}
+		return filepath.Join(base, path)
+	}
+	traces := within(folder, m.Traces)
+	if m.Traces == "" {
+		traces = folder
+	}
+	for i := range m.Systems {
+		s := &m.Systems[i]
+		if s.System == "" {
+			s.System = s.Name
+			if s.Send != "" || s.Receive != "" {
+				s.System = cell.CommandName
+			}
+		}
+		if s.Name == "" {
+			s.Name = s.System
+		}
+	}
+	if !m.NoOracle && !slices.ContainsFunc(m.Systems, System.isOracle) {
+		m.Systems = append(m.Systems, System{Name: cell.OracleName, System: cell.OracleName})
+	}
+	for i := range m.Clips {
+		c := &m.Clips[i]
+		if c.Source == "" {
+			return fmt.Errorf("clip %d has no source", i+1)
+		}
+		if c.Name == "" {
+			name := filepath.Base(c.Source)
+			c.Name = strings.Trim(strings.TrimSuffix(name, filepath.Ext(name))+"-"+string(c.Grain), "-")
+		}
+		if !strings.HasPrefix(c.Source, "test:") {
+			c.Source = within(folder, c.Source)
+		}
+	}
+	for i := range m.Networks {
+		n := &m.Networks[i]
+		if n.Name == "" {
+			n.Name = strings.TrimSuffix(filepath.Base(n.Down), filepath.Ext(n.Down))
+		}
+		n.Down, n.Up = within(traces, n.Down), within(traces, n.Up)
+		if n.Delay == nil {
+			n.Delay = &m.Delay
+		}
+		if n.Start == nil {
+			n.Start = &m.Start
+		}
+		if n.Queue == nil {
+			n.Queue = &m.Queue
+		}
+	}
+	return nil
+}
+
+// cell describes one cell.
+func (m *Matrix) cell(s System, n Network, c Clip, repeat int) cell.Config {
+	config := cell.Config{
+		Name: strings.Join([]string{s.Name, n.Name, c.Name}, ", "), System: s.System, Label: s.Name, Bin: m.Bin,
+		Command: command.Config{Name: s.Name, Send: s.Send, Receive: s.Receive, Input: s.Input, Device: s.Device},
+		Clip: clip.Config{
+			Source: c.Source, Width: c.Size.Width, Height: c.Size.Height, Rate: c.Rate, Grain: c.Grain, Seed: c.Seed,
+		},
+		Network: cell.Network{
+			Name: n.Name, Delay: *n.Delay, Start: *n.Start, Seed: m.Seed,
+			Down: cell.Way{Trace: n.Down, Queue: n.Queue.Queue, Loss: n.LossDown, Outages: n.OutagesDown.OnOff},
+			Up:   cell.Way{Trace: n.Up, Queue: n.Queue.Queue, Loss: n.LossUp, Outages: n.OutagesUp.OnOff},
+		},
+		ClipName: c.Name, Duration: m.Duration, Exclude: m.Exclude, Repeat: repeat, Virtual: m.Virtual,
+		Every: m.Every, MaxLoad: m.MaxLoad,
+	}
+	config.Plan = plan(config)
+	return config
+}

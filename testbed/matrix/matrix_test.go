@@ -1,0 +1,237 @@
+package matrix
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"salsify/testbed/cell"
+	"salsify/testbed/result"
+)
+
+const example = `
+title: test
+duration: 30s
+exclude: 10s
+repeats: 2
+delay: 15ms
+queue: droptail:packets=256
+traces: traces
+seed: 7
+systems:
+  - salsify
+  - name: mine
+    send: cat > /dev/null
+    receive: echo
+clips:
+  - talk.mp4
+  - {source: "test:seed=3", grain: light, size: 640x360, rate: 30, name: drawn}
+networks:
+  - {name: LTE, down: lte.down, up: lte.up}
+  - name: broken
+    down: /abs/lte.down
+    delay: 0s
+    queue: codel:packets=100
+    outage-down: exponential:on=5s,off=200ms
+    loss-up: 0.01
+`
+
+func TestParse(t *testing.T) {
+	m, err := parse([]byte(example), "/home/x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := m.Plan("out", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// 2 networks x 2 clips x (2 systems x 2 repeats + the oracle once).
+	if len(plan.Cells) != 20 {
+		t.Fatalf("%d cells, must be 20", len(plan.Cells))
+	}
+	c := plan.Cells[1]
+	if c.Label != "mine" || c.System != cell.CommandName || c.Command.Send != "cat > /dev/null" || c.Clip.Source != "/home/x/talk.mp4" ||
+		c.Network.Down.Trace != "/home/x/traces/lte.down" || c.Network.Delay != 15*time.Millisecond || c.Network.Down.Queue.Packets != 256 ||
+		c.Duration != 30*time.Second || c.Exclude != 10*time.Second || c.Network.Seed != 7 || c.Repeat != 1 || c.Virtual {
+		t.Errorf("second cell is %+v", c)
+	}
+	c = plan.Cells[2]
+	if c.System != cell.OracleName || c.Virtual {
+		t.Errorf("third cell is %+v, must be the oracle's", c)
+	}
+	c = plan.Cells[9]
+	if c.Network.Name != "broken" || c.Network.Delay != 0 || c.Network.Down.Trace != "/abs/lte.down" || c.Network.Up.Trace != "" ||
+		!c.Network.Down.Outages.Random || c.Network.Up.Loss != 0.01 || c.Clip.Width != 640 || c.Clip.Source != "test:seed=3" ||
+		c.ClipName != "drawn" || c.Network.Up.Queue.String() != c.Network.Down.Queue.String() {
+		t.Errorf("tenth cell is %+v", c)
+	}
+	if first, last := plan.Cells[0], plan.Cells[len(plan.Cells)-1]; first.Repeat != 1 || last.Repeat != 2 {
+		t.Errorf("repeats from %d to %d: they must come last", first.Repeat, last.Repeat)
+	}
+}
+
+func TestPlanNamesWhatIsMissing(t *testing.T) {
+	m, err := parse([]byte(example), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := m.Plan("out", func(c cell.Config) error {
+		if c.Label == "mine" {
+			return errors.New("not here")
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(plan.Cells) != 12 || len(plan.Skipped) != 1 || plan.Skipped[0] != "mine: not here" {
+		t.Errorf("%d cells, left out %q", len(plan.Cells), plan.Skipped)
+	}
+}
+
+func TestEveryOptionChangesThePlan(t *testing.T) {
+	hashes := map[string]string{}
+	for _, change := range [][2]string{
+		{"", ""}, {"duration: 30s", "duration: 31s"}, {"grain: light", "grain: low"}, {"lte.up", "other.up"}, {"packets=256", "packets=255"},
+		{"seed: 7", "seed: 8"}, {"0.01", "0.02"}, {"off=200ms", "off=201ms"},
+	} {
+		m, err := parse([]byte(strings.Replace(example, change[0], change[1], 1)), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		plan, err := m.Plan("anywhere", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all []string
+		for _, c := range plan.Cells {
+			all = append(all, c.Plan)
+		}
+		hash := strings.Join(all, " ")
+		if other, ok := hashes[hash]; ok {
+			t.Errorf("%q and %q give the same plan", change[1], other)
+		}
+		hashes[hash] = change[1]
+	}
+}
+
+func TestParseErrors(t *testing.T) {
+	for _, test := range []struct{ text, want string }{
+		{"", "no systems"},
+		{"systems: [a]", "no clips"},
+		{"systems: [a]\nclips: [b]", "no networks"},
+		{"systems: [a]\nclips: [b]\nnetworks: [{down: c}]\nrepeats: 0", "repeats"},
+		{"systems: [a]\nclips: [b]\nnetworks: [{down: c}]\nrepeats: 20000", "more than"},
+		{"sytems: [a]", "sytems"},
+		{"systems: [a]\nclips: [b]\nnetworks: [{down: c, queue: nonsense}]", "nonsense"},
+		{"systems: [a]\nclips: [{source: b, size: big}]\nnetworks: [{down: c}]", "WIDTHxHEIGHT"},
+		{"duration: soon", "soon"},
+		{"systems: [", "systems"},
+	} {
+		if _, err := parse([]byte(test.text), ""); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%q: error %v, must contain %q", test.text, err, test.want)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(example))
+	f.Add([]byte("systems: [a]\nclips: [b]\nnetworks: [{down: c}]"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		m, err := parse(text, "/x")
+		if err != nil {
+			return
+		}
+		_, _ = m.Plan("out", nil) // two of one name are an error
+	})
+}
+
+func TestFoldersAreNotShared(t *testing.T) {
+	m, err := parse([]byte("systems: [a, A]\nclips: [b]\nnetworks: [{down: c}]"), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.Plan("out", nil); !errors.Is(err, ErrFile) {
+		t.Errorf("error %v, must be ErrFile", err)
+	}
+}
+
+func TestSlug(t *testing.T) {
+	for in, want := range map[string]string{
+		"AT&T LTE": "at-t-lte", "salsify:mode=single": "salsify-mode-single", "../..": "unnamed", "": "unnamed", "0.57mbps": "0.57mbps",
+	} {
+		if got := slug(in); got != want {
+			t.Errorf("%q becomes %q, must be %q", in, got, want)
+		}
+	}
+}
+
+func TestEstimate(t *testing.T) {
+	var e estimate
+	c := cell.Config{Duration: time.Minute}
+	for range 3 {
+		e.add(c)
+	}
+	if got := e.left(0); got != 3*time.Minute {
+		t.Errorf("at first %v", got)
+	}
+	e.done(c, 70*time.Second)
+	if got := e.left(30 * time.Second); got != time.Minute+30*time.Second+20*time.Second {
+		t.Errorf("in the second cell %v", got)
+	}
+}
+
+// TestResume runs two virtual cells, then the same with another one, and with one whose plan has changed.
+func TestResume(t *testing.T) {
+	folder := t.TempDir()
+	file := "duration: 1s\nvirtual: true\nno-oracle: true\nsystems: [%s]\nclips: [{source: 'test:', size: 160x120, rate: 10}]\nnetworks: [{name: free}]\nscore-every: 100\n"
+	run := func(text string) (Outcome, []Event) {
+		t.Helper()
+		m, err := parse([]byte(text), folder)
+		if err != nil {
+			t.Fatal(err)
+		}
+		plan, err := m.Plan(filepath.Join(folder, "out"), cell.Missing)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var events []Event
+		outcome, err := plan.Run(context.Background(), func(e Event) { events = append(events, e) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		return outcome, events
+	}
+	first := strings.Replace(file, "%s", "salsify, 'salsify:single'", 1)
+	if o, _ := run(first); o.Ran != 2 || o.Kept != 0 || o.Failed != 0 || len(o.Folders) != 2 {
+		t.Fatalf("first run: %+v", o)
+	}
+	if o, events := run(first); o.Ran != 0 || o.Kept != 2 || len(events) != 0 {
+		t.Errorf("second run: %+v", o)
+	}
+	if o, _ := run(strings.Replace(file, "%s", "salsify, 'salsify:single', 'salsify:conventional'", 1)); o.Ran != 1 || o.Kept != 2 {
+		t.Errorf("with a third system: %+v", o)
+	}
+	if o, _ := run(strings.Replace(first, "duration: 1s", "duration: 1100ms", 1)); o.Ran != 2 || o.Kept != 0 {
+		t.Errorf("with another duration: %+v", o)
+	}
+	// A cell that fails says why in its folder, and the others run; its result of before is gone.
+	broken := strings.Replace(first, "'test:', size: 160x120", "nothere.y4m", 1)
+	o, events := run(broken)
+	if o.Failed != 2 || o.Ran != 0 || events[len(events)-1].Err == nil {
+		t.Errorf("with a clip that is not there: %+v", o)
+	}
+	cells, err := result.Find(filepath.Join(folder, "out"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range cells {
+		if _, err := os.Stat(filepath.Join(c, ErrorFile)); err == nil {
+			t.Errorf("%s has both a result and an error", c)
+		}
+	}
+}
