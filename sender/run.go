@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"salsify/thread"
 	"salsify/transport/session"
 	"salsify/transport/wire"
 )
@@ -130,7 +131,7 @@ const stallRetry = 50 * time.Millisecond
 
 // pacing is the third goroutine.
 func (s *Session) pacing(ctx context.Context, connection Connection) {
-	runtime.LockOSThread() // sleepPrecisely blocks it
+	runtime.LockOSThread() // thread.Sleep blocks it
 	defer runtime.UnlockOSThread()
 	idle := time.NewTimer(time.Hour)
 	defer idle.Stop()
@@ -148,7 +149,7 @@ func (s *Session) pacing(ctx context.Context, connection Connection) {
 		case p != nil:
 			connection.Send(&packet) // a failure is a loss, which the reports will show
 		case wait >= 0 && wait <= longestSleep:
-			sleepPrecisely(wait)
+			thread.Sleep(wait)
 		default:
 			if wait < 0 || wait > idleCheck {
 				wait = idleCheck // the path may have stalled in the meantime

@@ -14,6 +14,7 @@ import (
 
 	"salsify/testbed/emulator"
 	"salsify/testbed/shell"
+	"salsify/thread"
 )
 
 // outsidePatience is how long what --outside started has for its own end.
@@ -27,7 +28,7 @@ func runBehind(o *options, stdin, stdout, stderr *os.File) int {
 	}
 	// Whoever has a packet to move is then scheduled by the system, at once, and not by the Go runtime.
 	runtime.GOMAXPROCS(2*runtime.NumCPU() + 2)
-	emulator.HurryAll()
+	thread.HurryAll()
 	s, closeLog, err := openShell(o)
 	if err != nil {
 		say(stderr, "%v", err)

@@ -11,12 +11,13 @@ import (
 	"time"
 
 	"salsify/codec/y4m"
+	"salsify/thread"
 )
 
 // Feeding:
 //
 //  1. The next picture is drawn ahead of its time, into memory that is just what will be written.
-//  2. The thread sleeps until it is due (sleep_linux.go: the runtime's timers are a millisecond late).
+//  2. The thread sleeps until it is due (package thread: the runtime's timers are a millisecond late).
 //  3. If the reader has read the picture before to its last byte, this one is written at once, and else not at all.
 //  4. The next is the first that is not due yet when the writing ends.
 
@@ -75,7 +76,7 @@ func (c *Camera) feed(ctx context.Context, start time.Time, to sink) error {
 	result := make(chan error)
 	go func() {
 		runtime.LockOSThread()
-		prepareThread()
+		thread.Prefer() // over the system under test: a camera takes no processor time, this one a millisecond for a picture
 		result <- c.run(ctx, start, to)
 	}()
 	err := <-result
@@ -112,7 +113,7 @@ func (c *Camera) run(ctx context.Context, start time.Time, to sink) error {
 			if pending {
 				left = min(left, time.Millisecond) // to see when it is read
 			}
-			sleep(min(left, longestSleep))
+			thread.Sleep(min(left, longestSleep))
 		}
 		if err := ctx.Err(); err != nil {
 			return err

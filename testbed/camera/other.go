@@ -9,11 +9,6 @@ import (
 	"time"
 )
 
-// sleep sleeps as precisely as the runtime can.
-func sleep(d time.Duration) { time.Sleep(d) }
-
-func prepareThread() {}
-
 // pipe is the writing end of one; here nothing is known of it.
 type pipe struct{}
 

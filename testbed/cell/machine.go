@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"salsify/testbed/result"
+	"salsify/testbed/system/salsify"
 )
 
 // machine describes where we are. What cannot be found out stays empty.
@@ -30,20 +31,8 @@ func machine() result.Machine {
 
 // versions tells which source this program was built from.
 func versions() map[string]string {
-	v := map[string]string{}
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return v
+	if info, ok := debug.ReadBuildInfo(); ok {
+		return map[string]string{"salsify-eval": salsify.Revision(info)}
 	}
-	for _, setting := range info.Settings {
-		switch setting.Key {
-		case "vcs.revision":
-			v["salsify"] = setting.Value + v["salsify"]
-		case "vcs.modified":
-			if setting.Value == "true" {
-				v["salsify"] += " with changes"
-			}
-		}
-	}
-	return v
+	return map[string]string{}
 }

@@ -9,15 +9,6 @@ type alarm struct{ rung chan struct{} }
 
 func newAlarm() (*alarm, error) { return &alarm{make(chan struct{}, 1)}, nil }
 
-// Hurry asks the kernel to run the calling thread as soon as it has something to do. There is no way to ask on this system.
-func Hurry() {}
-
-// HurryAll would do for all threads what Hurry does for one.
-func HurryAll() {}
-
-// CalmDown would make the calling thread an ordinary one again.
-func CalmDown() {}
-
 // sleepUntil returns at the instant, or when the alarm has been rung since the last return; the zero time has no end.
 func (a *alarm) sleepUntil(instant time.Time) {
 	if instant.IsZero() {
@@ -41,5 +32,3 @@ func (a *alarm) ring() {
 }
 
 func (a *alarm) close() {}
-
-func sleep(d time.Duration) { time.Sleep(d) }

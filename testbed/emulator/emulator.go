@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"salsify/testbed/link"
+	"salsify/thread"
 )
 
 // Way is one of the two directions.
@@ -271,7 +272,7 @@ type outgoing struct {
 func (e *Emulator) deliverInTime() {
 	// The thread sleeps precisely, and dies with this goroutine: it has been given a setting that others should not inherit.
 	runtime.LockOSThread()
-	Hurry()
+	thread.Hurry()
 	var packets []outgoing
 	for {
 		e.mu.Lock()

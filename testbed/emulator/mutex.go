@@ -3,6 +3,8 @@ package emulator
 import (
 	"sync"
 	"time"
+
+	"salsify/thread"
 )
 
 // promptMutex is a mutex for threads that are in a hurry. Whoever waits for a sync.Mutex is woken by the Go scheduler, for which that
@@ -23,6 +25,6 @@ func (m *promptMutex) Lock() {
 				return
 			}
 		}
-		sleep(mutexSleep)
+		thread.Sleep(mutexSleep)
 	}
 }

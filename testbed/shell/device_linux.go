@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"salsify/testbed/emulator"
+	"salsify/thread"
 )
 
 const (
@@ -91,7 +92,7 @@ func (d *device) configure(own, other netip.Addr, bits int, onlyWay bool) error 
 // read puts what the programs at a place send into the link of that way, until the shell is closed. It has a thread of its own.
 func (s *Shell) read(from *Place, way emulator.Way) {
 	runtime.LockOSThread()
-	emulator.Hurry()
+	thread.Hurry()
 	fd := from.device.fd
 	buffer := make([]byte, 64<<10)
 	waited := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}, {Fd: int32(s.stop), Events: unix.POLLIN}}

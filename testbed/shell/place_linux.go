@@ -16,7 +16,7 @@ import (
 	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
 
-	"salsify/testbed/emulator"
+	"salsify/thread"
 )
 
 // Place is one end of the emulated network: a network namespace. It satisfies system.Place.
@@ -55,7 +55,7 @@ func newPlace(private bool) (*Place, error) {
 
 // settle takes the calling thread to where it stays.
 func (p *Place) settle(private bool) (err error) {
-	emulator.CalmDown() // what is started from here is not part of the emulation
+	thread.CalmDown() // what is started from here is not part of the emulation
 	if private {
 		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 			return fmt.Errorf("shell: no new network namespace: %w", err)

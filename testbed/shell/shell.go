@@ -11,7 +11,7 @@
 //
 // A packet costs its IP length and link.TUNHeaderBytes. There is no way from inside to the Internet, no NAT and no name server.
 //
-// A process that does nothing else should call emulator.HurryAll. Any other should have more Go threads than processors (runtime.GOMAXPROCS), so that a thread which has a packet to move is scheduled
+// A process that does nothing else should call thread.HurryAll. Any other should have more Go threads than processors (runtime.GOMAXPROCS), so that a thread which has a packet to move is scheduled
 // by the system, and does not wait for a goroutine's time slice to end; Stats tells how late packets were, which on a busy machine may
 // still be milliseconds.
 package shell

@@ -19,10 +19,10 @@ import (
 	"testing"
 	"time"
 
-	"salsify/testbed/emulator"
 	"salsify/testbed/link"
 	"salsify/testbed/shell"
 	"salsify/testbed/trace"
+	"salsify/thread"
 )
 
 const (
@@ -45,7 +45,7 @@ func TestMain(m *testing.M) {
 		os.Exit(0)
 	}
 	runtime.GOMAXPROCS(2*runtime.NumCPU() + 2) // as the package's comment says
-	emulator.HurryAll()
+	thread.HurryAll()
 	os.Exit(m.Run())
 }
 

@@ -3,6 +3,7 @@ package salsify
 
 import (
 	"context"
+	"debug/buildinfo"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -132,24 +133,33 @@ func executable(path string) bool {
 	return err == nil
 }
 
-// Versions is system.System's. Our programs are built together, so this one's version is theirs.
+// Versions is system.System's.
 func (s *System) Versions(context.Context) map[string]string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return nil
-	}
 	versions := map[string]string{}
-	for _, setting := range info.Settings {
-		switch setting.Key {
-		case "vcs.revision":
-			versions["salsify"] = setting.Value + versions["salsify"]
-		case "vcs.modified":
-			if setting.Value == "true" {
-				versions["salsify"] += " with changes"
-			}
+	for _, name := range []string{sendProgram, recvProgram} {
+		path, err := s.find(name)
+		if err != nil {
+			continue
+		}
+		if info, err := buildinfo.ReadFile(path); err == nil {
+			versions[name] = Revision(info)
 		}
 	}
 	return versions
+}
+
+// Revision tells which source a program was built from; "" if it does not say.
+func Revision(info *debug.BuildInfo) string {
+	revision, changes := "", ""
+	for _, setting := range info.Settings {
+		switch {
+		case setting.Key == "vcs.revision":
+			revision = setting.Value
+		case setting.Key == "vcs.modified" && setting.Value == "true":
+			changes = " with changes"
+		}
+	}
+	return revision + changes
 }
 
 // Prepare is system.System's.

@@ -19,6 +19,7 @@ import (
 	"salsify/testbed/clip"
 	"salsify/testbed/system"
 	"salsify/testbed/system/parameters"
+	"salsify/thread"
 )
 
 // A call, in order:
@@ -26,7 +27,7 @@ import (
 //  1. The camera writes its pictures to a pipe, as to any system. The number of each is read from its codes.
 //  2. Those that are to be shown are distorted (expected.go) and wait in a queue.
 //  3. Each goes to the screen by a second pipe. A picture counts when its last byte is read; so all but that one are written as soon as the picture
-//     before is on the screen, and the last at the very instant (sleep_linux.go).
+//     before is on the screen, and the last at the very instant (package thread).
 //  4. At the end a log says how late that was.
 
 const (
@@ -234,7 +235,7 @@ func (s *session) take(ctx context.Context, start time.Time, camera io.Reader, q
 // show writes each picture so that the screen has read it at its time.
 func (s *session) show(ctx context.Context, screen io.Writer, queue <-chan shown) error {
 	runtime.LockOSThread() // and never unlock: the thread, with its priority, ends with the goroutine
-	prepareThread()
+	thread.Hurry()
 	out := &holdBack{to: screen}
 	var writer *y4m.Writer
 	for {
@@ -300,7 +301,7 @@ func sleepUntil(ctx context.Context, instant time.Time) bool {
 			return false
 		}
 	}
-	preciseSleep(instant)
+	thread.Sleep(time.Until(instant))
 	return ctx.Err() == nil
 }
 
