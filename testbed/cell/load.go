@@ -3,19 +3,12 @@ package cell
 import (
 	"context"
 	"fmt"
-	"os"
 	"runtime"
 	"time"
-
-	"github.com/prometheus/procfs"
 )
 
-const (
-	// loadSpan is how long the machine is watched before a cell: long enough to see what runs, short beside a cell.
-	loadSpan = 2 * time.Second
-	// ticksPerSecond is the unit of times in /proc, the same on all systems that Linux supports today.
-	ticksPerSecond = 100
-)
+// loadSpan is how long the machine is watched before a cell: long enough to see what runs, short beside a cell.
+const loadSpan = 2 * time.Second
 
 // usage is the processor time used until now by all, in seconds.
 type usage struct {
@@ -27,46 +20,6 @@ type usage struct {
 
 // share is what was used between two instants, as shares of all cores.
 type share struct{ others, testbed, system float64 }
-
-func readUsage() (usage, error) {
-	fs, err := procfs.NewDefaultFS()
-	if err != nil {
-		return usage{}, err
-	}
-	stat, err := fs.Stat()
-	if err != nil {
-		return usage{}, err
-	}
-	processes, err := fs.AllProcs()
-	if err != nil {
-		return usage{}, err
-	}
-	u := usage{at: time.Now()}
-	c := stat.CPUTotal
-	u.all = c.User + c.Nice + c.System + c.IRQ + c.SoftIRQ + c.Steal // the guests' time is within the user's
-	self := os.Getpid()
-	parents := map[int]int{}
-	own := map[int]float64{}
-	for _, p := range processes {
-		s, err := p.Stat()
-		if err != nil {
-			continue // it has just ended
-		}
-		parents[p.PID] = s.PPID
-		// With the time of its children that have ended.
-		own[p.PID] = float64(s.UTime+s.STime+uint(s.CUTime)+uint(s.CSTime)) / ticksPerSecond
-		if p.PID == self {
-			u.testbed = float64(s.UTime+s.STime) / ticksPerSecond
-			u.system += own[p.PID] - u.testbed
-		}
-	}
-	for pid := range parents {
-		if descends(pid, self, parents) {
-			u.system += own[pid]
-		}
-	}
-	return u, nil
-}
 
 // descends says whether a process was started by another, or by one that was.
 func descends(pid, ancestor int, parents map[int]int) bool {
