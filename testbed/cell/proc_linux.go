@@ -69,4 +69,3 @@ func readUsage() (usage, error) {
 	}
 	return u, nil
 }
-

@@ -10,4 +10,6 @@ import (
 
 func describe(*result.Machine) {}
 
-func readUsage() (usage, error) { return usage{}, errors.New("only Linux tells what each program uses") }
+func readUsage() (usage, error) {
+	return usage{}, errors.New("only Linux tells what each program uses")
+}
