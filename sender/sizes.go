@@ -4,7 +4,8 @@ import "math"
 
 // What a frame will take at a quantizer is foretold from what the last ones took: the logarithm of the size falls about
 // linearly with the quantizer index, since the quantizers' steps grow exponentially. Each picture gives a point for each
-// candidate, all from one source state, so the line through them has the right slope for the content.
+// candidate, all from one source state, so the line through them has the right slope for the content. In modes with one candidate
+// the slope is taken from one picture to the next, when their quantizers are apart.
 
 const (
 	maxQuantizer = 127 // RFC 6386, section 9.6
@@ -27,6 +28,8 @@ type sizePoint struct {
 type sizes struct {
 	points int
 	slope  float64
+	lone   bool      // there is one candidate a picture, always
+	last   sizePoint // of the picture before, if lone
 	// height is the logarithm of the size at quantizer at.
 	height, at float64
 }
@@ -40,8 +43,12 @@ func (s *sizes) learn(points []sizePoint) {
 		s.slope = firstSlope
 	}
 	first, last := points[0], points[len(points)-1]
+	if s.lone && s.points > 0 && max(last.quantizer-s.last.quantizer, s.last.quantizer-last.quantizer) >= minSpread {
+		first = s.last
+	}
+	s.last = last
 	if last.quantizer != first.quantizer {
-		slope := (math.Log(float64(first.bytes)) - math.Log(float64(last.bytes))) / float64(last.quantizer-first.quantizer)
+		slope := (math.Log(float64(max(first.bytes, 1))) - math.Log(float64(max(last.bytes, 1)))) / float64(last.quantizer-first.quantizer)
 		s.slope = slopeInertia*s.slope + (1-slopeInertia)*min(max(slope, minSlope), maxSlope)
 	}
 	var quantizer, height float64

@@ -121,3 +121,26 @@ func TestSizesOfAStillPicture(t *testing.T) {
 		}
 	}
 }
+
+// TestOneCandidateFindsItsSize: with one candidate a picture, sizes are soon as foretold, whatever the content's slope is. (With a slope
+// that never changed, too fine and too coarse took turns, and most pictures were dropped.)
+func TestOneCandidateFindsItsSize(t *testing.T) {
+	for _, slope := range []float64{0.02, 0.03, 0.05, 0.07} {
+		s := sizes{lone: true}
+		took := func(quantizer int) int { return int(60000 * math.Exp(-slope*float64(quantizer))) }
+		s.learn([]sizePoint{{100, took(100)}})
+		aims := []int{5000, 9000, 2500, 6000}
+		for round, aim := range append(aims, aims...) {
+			for picture := range 6 {
+				q := s.quantizer(aim, 0, maxQuantizer)
+				got := took(q)
+				want := min(max(aim, took(maxQuantizer)), took(0))
+				// The first round teaches the slope.
+				if off := math.Log(float64(got) / float64(want)); round >= len(aims) && picture >= 2 && math.Abs(off) > 0.15 {
+					t.Errorf("slope %g: aimed at %d bytes, picture %d took %d at quantizer %d", slope, aim, picture, got, q)
+				}
+				s.learn([]sizePoint{{q, got}})
+			}
+		}
+	}
+}
