@@ -23,7 +23,8 @@ test: tools ## run every test that can run here; what was skipped is listed at t
 	$(GOTESTSUM) --format pkgname-and-test-fails -- -p 1 -timeout 20m ./...
 
 race: tools ## run the tests of what is shared between goroutines under the race detector
-	$(GOTESTSUM) --format pkgname-and-test-fails -- -race -p 1 -timeout 20m ./codec/vp8 ./cmd/... ./capture ./display ./sender ./receiver \
+	$(GOTESTSUM) --format pkgname-and-test-fails -- -race -p 1 -timeout 20m ./codec/vp8 ./cmd/internal/... ./cmd/salsify-send \
+		./cmd/salsify-recv ./cmd/salsify-vp8 ./cmd/salsify-link ./capture ./display ./sender ./receiver \
 		./transport/... ./testbed/emulator ./testbed/relay ./testbed/camera ./testbed/screen ./testbed/shell ./testbed/system/process
 
 noasm: tools ## run the codec's tests with plain Go in place of assembly
