@@ -43,9 +43,8 @@ func (s *session) clip(args []string) error {
 	if *pictures == 0 {
 		*pictures = v.Period()
 	}
-	out := flags.Arg(1)
-	if out == "-" {
-		out = "/dev/stdout"
+	if flags.Arg(1) == "-" {
+		return v.Write(s.ctx, s.stdout, *pictures)
 	}
-	return v.WriteFile(s.ctx, out, *pictures)
+	return v.WriteFile(s.ctx, flags.Arg(1), *pictures)
 }

@@ -156,6 +156,20 @@ func TestSyntheticSystemIsMeasuredExactly(t *testing.T) {
 	}
 }
 
+func TestClip(t *testing.T) {
+	status, out, err := call("clip", "test:", "-", "--size", "160x120", "--pictures", "3")
+	file := filepath.Join(t.TempDir(), "a.y4m")
+	if status != exitOK || len(out) < 3*160*120*3/2 || !strings.HasPrefix(out, "YUV4MPEG2") {
+		t.Fatalf("status %d, %d bytes, %s", status, len(out), err)
+	}
+	if status, _, err := call("clip", "test:", file, "--size", "160x120", "--pictures", "3"); status != exitOK {
+		t.Fatal(err)
+	}
+	if written, err := os.ReadFile(file); err != nil || string(written) != out {
+		t.Errorf("the file differs from standard output (%v)", err)
+	}
+}
+
 // measureSynthetic runs a cell and tells what differs from what is known.
 func measureSynthetic(t *testing.T, parameters string) (faults []string) {
 	t.Helper()

@@ -3,16 +3,38 @@ package clip
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 
 	"salsify/codec/y4m"
 )
 
+func (v *Video) header() y4m.Header { return y4m.Header{Width: v.width, Height: v.height, Rate: v.rate} }
+
+// Write writes pictures 0 to count-1 as YUV4MPEG2.
+func (v *Video) Write(ctx context.Context, out io.Writer, count int) error {
+	w, err := y4m.NewWriter(out, v.header())
+	if err != nil {
+		return err
+	}
+	picture := v.NewPicture()
+	for n := range count {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		v.Picture(uint64(n), picture)
+		if err := w.Write(picture); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // WriteFile writes pictures 0 to count-1 as a .y4m file, for systems that play a file themselves. The file appears once it is whole.
 // With a multiple of Period, a system that plays the file again and again makes no scene cut.
 func (v *Video) WriteFile(ctx context.Context, path string, count int) (err error) {
-	header := y4m.Header{Width: v.width, Height: v.height, Rate: v.rate}
+	header := v.header()
 	if count < 1 {
 		return fmt.Errorf("%s: a file of %d pictures cannot be written", path, count)
 	}
@@ -35,19 +57,8 @@ func (v *Video) WriteFile(ctx context.Context, path string, count int) (err erro
 			_ = os.Remove(out.Name())
 		}
 	}()
-	w, err := y4m.NewWriter(out, header)
-	if err != nil {
-		return err
-	}
-	picture := v.NewPicture()
-	for n := range count {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		v.Picture(uint64(n), picture)
-		if err := w.Write(picture); err != nil {
-			return fmt.Errorf("%s: %w", path, err)
-		}
+	if err := v.Write(ctx, out, count); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
 	}
 	if err := out.Chmod(0o644); err != nil { // the system may run as another user
 		return err
