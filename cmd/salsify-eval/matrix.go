@@ -59,6 +59,9 @@ func (s *session) matrix(args []string) error {
 		return err
 	}
 	plan, err := m.Plan(*out, cell.Missing)
+	if errors.Is(err, matrix.ErrFile) {
+		return fmt.Errorf("%w: %w", errUsage, err)
+	}
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 
@@ -56,6 +57,9 @@ func (s *session) paper(args []string) error {
 		return fmt.Errorf("%w: %w", errUsage, err)
 	}
 	plan, err := m.Plan(*out, cell.Missing)
+	if errors.Is(err, matrix.ErrFile) {
+		return fmt.Errorf("%w: %w", errUsage, err)
+	}
 	if err != nil {
 		return err
 	}

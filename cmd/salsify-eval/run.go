@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"salsify/testbed/cell"
 	"salsify/testbed/clip"
 	"salsify/testbed/link"
+	"salsify/testbed/matrix"
 	"salsify/testbed/report"
 )
 
@@ -42,9 +44,11 @@ func clipFlags(flags *pflag.FlagSet, c *clip.Config) (complete func() error) {
 		if *size == "" {
 			return nil
 		}
-		if n, _ := fmt.Sscanf(*size, "%dx%d", &c.Width, &c.Height); n != 2 {
-			return fmt.Errorf("%w: --size is %q; write WIDTHxHEIGHT, such as 1280x720", errUsage, *size)
+		var s matrix.Size
+		if err := s.UnmarshalText([]byte(*size)); err != nil {
+			return fmt.Errorf("%w: --size: %w", errUsage, err)
 		}
+		c.Width, c.Height = s.Width, s.Height
 		return nil
 	}
 }
@@ -128,7 +132,7 @@ func (s *session) run(args []string) error {
 		return err
 	}
 	networkOptions()
-	c.Command.Name = c.Label
+	c.Command.Name = cmp.Or(c.Label, cell.CommandName)
 	c.EncodeTime = cell.EncodeTime(*encodeTime)
 	screen := live.New(os.Stderr)
 	c.Log = screen

@@ -82,8 +82,23 @@ const (
 // ErrBusy: other programs use too much of the machine for fair figures.
 var ErrBusy = errors.New("the machine is busy")
 
+// ErrVirtual: a system that is real was to run in virtual time. Errors that wrap it wrap ErrConfig too.
+var ErrVirtual = errors.New("virtual time")
+
 // ErrConfig: a cell cannot be run as it is described. The message says what to change.
 var ErrConfig = errors.New("cell")
+
+// Check tells what is wrong with a cell's description, before it is run. The error wraps ErrConfig.
+func (c Config) Check() error {
+	if err := c.complete(); err != nil {
+		return err
+	}
+	if _, err := systemOf(&c); err != nil {
+		return err
+	}
+	_, err := c.Network.load(c.Repeat)
+	return err
+}
 
 func (c *Config) complete() error {
 	if c.Every == 0 {
@@ -106,7 +121,7 @@ func (c *Config) complete() error {
 		return fmt.Errorf("%w: %v of %v are left out; at least %v must remain", ErrConfig, c.Exclude, c.Duration, minDuration)
 	case c.Every < 0:
 		return fmt.Errorf("%w: every %dth picture cannot be compared; give 1 or more", ErrConfig, c.Every)
-	case c.MaxLoad < 0:
+	case !(c.MaxLoad >= 0): // nor NaN
 		return fmt.Errorf("%w: a load of %g; give a share from 0 to 1", ErrConfig, c.MaxLoad)
 	case c.EncodeTime != Modelled && c.EncodeTime != Measured:
 		return fmt.Errorf("%w: encode time %q; it is %q or %q", ErrConfig, c.EncodeTime, Modelled, Measured)
@@ -124,15 +139,15 @@ func Run(ctx context.Context, config Config) (*result.Result, error) {
 	if err := config.complete(); err != nil {
 		return nil, err
 	}
+	if err := os.RemoveAll(filepath.Join(config.Out, result.File)); err != nil {
+		return nil, err
+	}
 	s, err := systemOf(&config)
 	if err != nil {
 		return nil, err
 	}
 	network, err := config.Network.load(config.Repeat)
 	if err != nil {
-		return nil, err
-	}
-	if err := os.RemoveAll(filepath.Join(config.Out, result.File)); err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(filepath.Join(config.Out, result.LogsFolder), 0o777); err != nil {

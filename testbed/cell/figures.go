@@ -1,7 +1,6 @@
 package cell
 
 import (
-	"cmp"
 	"math"
 	"slices"
 	"time"
@@ -36,8 +35,8 @@ func (o *observed) figures() (result.Figures, []result.Frame, []result.Bin) {
 	f := result.Figures{
 		Captured: s.Captured, Shown: s.Shown, NeverShown: s.NeverShown, Torn: o.counts.Torn, Unreadable: o.counts.Unreadable,
 		FPS:         float64(s.Shown) / took.Seconds(),
-		FrameDelay:  delay(s.FrameDelay),
-		SignalDelay: delay(s.SignalDelay),
+		FrameDelay:  delay(s.FrameDelay, s.Shown),
+		SignalDelay: delay(s.SignalDelay, s.Captured),
 		Freezes: result.Freezes{
 			Count: s.Freezes, LongestMs: milliseconds(s.LongestFreeze), Share: s.Frozen.Seconds() / took.Seconds(),
 		},
@@ -64,7 +63,12 @@ func number(v float64) *float64 {
 	return &v
 }
 
-func delay(d measure.Distribution) result.Delay {
+// delay is what count times had; NaN if there were none.
+func delay(d measure.Distribution, count int) result.Delay {
+	if count == 0 {
+		nan := math.NaN()
+		return result.Delay{Mean: nan, P50: nan, P95: nan, P99: nan, Max: nan}
+	}
 	return result.Delay{
 		Mean: milliseconds(d.Mean), P50: milliseconds(d.P50), P95: milliseconds(d.P95), P99: milliseconds(d.P99), Max: milliseconds(d.Max),
 	}
@@ -103,10 +107,11 @@ func (o *observed) addPackets(f *result.Figures, from, to time.Time) {
 	took := to.Sub(from)
 	f.VideoKbit, f.DeliveredKbit = bitrate.Of(sent, took).Kbit(), bitrate.Of(delivered, took).Kbit()
 	f.FeedbackKbit = bitrate.Of(feedback, took).Kbit()
-	f.QueueDelay = delay(measure.Distribute(waits))
+	f.QueueDelay = delay(measure.Distribute(waits), len(waits))
 	if capacity := o.capacity(o.down, o.exclude, o.duration); capacity > 0 {
 		f.CapacityKbit = capacity.Kbit()
-		f.LinkUsed = number(bitrate.Of(departed, took).Kbit() / f.CapacityKbit)
+		// A packet counts when its last byte leaves, though some may have left before the time that counts.
+		f.LinkUsed = number(min(bitrate.Of(departed, took).Kbit()/f.CapacityKbit, 1))
 	}
 }
 
@@ -121,12 +126,18 @@ func (o *observed) capacity(config link.Config, from, to time.Duration) bitrate.
 	if config.Trace == nil {
 		return 0
 	}
+	return bitrate.Of(o.offered(config)(from, to), to-from)
+}
+
+// offered returns a function that tells how many bytes a link could have carried from one time of the call on and before another.
+func (o *observed) offered(config link.Config) func(from, to time.Duration) int {
 	config.Log = nil
 	start := time.Unix(0, 0)
 	l := link.New(config, start)
-	// Offered counts what its last instant has; a bin begins with its first instant and ends before the next one's.
-	before := l.Offered(start.Add(from - 1))
-	return bitrate.Of(int(l.Offered(start.Add(to-1))-before), to-from)
+	// Offered counts what its last instant has.
+	return func(from, to time.Duration) int {
+		return int(l.Offered(start.Add(to-1)) - l.Offered(start.Add(from-1)))
+	}
 }
 
 // frames makes a line of each picture of the source.
@@ -135,7 +146,9 @@ func (o *observed) frames(end time.Time) []result.Frame {
 	signal := measure.SignalDelays(instants, o.shown, end)
 	shown := map[uint64]measure.Shown{}
 	for _, s := range o.shown {
-		shown[s.Number] = s
+		if _, again := shown[s.Number]; !again && !s.At.After(end) {
+			shown[s.Number] = s
+		}
 	}
 	since := func(t time.Time) float64 {
 		if t.IsZero() {
@@ -206,11 +219,12 @@ func (o *observed) series(end time.Time) []result.Bin {
 		}
 	}
 	mean := func(sum float64, count int) float64 { return sum / float64(count) } // NaN of none
+	offered := o.offered(o.down)
 	for i, s := range in {
 		from := time.Duration(i) * length
 		bins[i] = result.Bin{
 			FromMs:        milliseconds(from),
-			CapacityKbit:  cmp.Or(o.capacity(o.down, from, from+length).Kbit(), 0),
+			CapacityKbit:  bitrate.Of(offered(from, from+length), length).Kbit(),
 			SentKbit:      bitrate.Of(s.sent, length).Kbit(),
 			DeliveredKbit: bitrate.Of(s.delivered, length).Kbit(),
 			FeedbackKbit:  bitrate.Of(s.feedback, length).Kbit(),

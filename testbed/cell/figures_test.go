@@ -130,6 +130,9 @@ func TestFiguresOfNothing(t *testing.T) {
 	if f.SSIMdB != nil || f.PSNRdB != nil || f.LinkUsed != nil || f.Shown != 0 || f.Freezes.Share != 1 {
 		t.Errorf("nothing was seen, but %+v", f)
 	}
+	if !math.IsNaN(f.FrameDelay.P50) || !math.IsNaN(f.QueueDelay.Mean) {
+		t.Errorf("nothing has a delay of %v, %v", f.FrameDelay, f.QueueDelay)
+	}
 	if len(frames) != 0 || len(series) != 20 || !math.IsNaN(series[0].CapacityKbit) {
 		t.Errorf("%d frames, %d bins, capacity %v", len(frames), len(series), series[0].CapacityKbit)
 	}
@@ -146,5 +149,29 @@ func TestWhatLeavesInAnOffTimeUsesNothing(t *testing.T) {
 	}
 	if math.Abs(*f.LinkUsed-0.99*1004*8/10/2000) > 0.004 {
 		t.Errorf("%v of the link used, must be as with a link that is always on", *f.LinkUsed)
+	}
+}
+
+func TestGoOn(t *testing.T) {
+	at := time.Unix(1000, 0)
+	known := []camera.Captured{{Number: 7, At: at}, {Number: 8, At: at.Add(40 * time.Millisecond), Taken: at}}
+	got := goOn(known, 50*time.Millisecond, at.Add(190*time.Millisecond))
+	if len(got) != 4 || got[3].Number != 10 || got[3].At != at.Add(140*time.Millisecond) || !got[3].Taken.IsZero() {
+		t.Errorf("%v", got)
+	}
+	if got := goOn(nil, time.Second, at); len(got) != 0 {
+		t.Errorf("%v of nothing", got)
+	}
+}
+
+func TestWaitingPacketsWereSent(t *testing.T) {
+	o := seen(t)
+	o.downPackets = append(o.downPackets, link.Record{Arrival: o.begin.Add(3900 * time.Millisecond), Size: 3000, Fate: link.Waiting})
+	f, _, series := o.figures()
+	if math.Abs(f.VideoKbit-808) > 1e-9 || math.Abs(f.DeliveredKbit-784) > 1e-9 || f.Dropped != 3 {
+		t.Errorf("%v kbit/s sent, %v delivered, %d dropped", f.VideoKbit, f.DeliveredKbit, f.Dropped)
+	}
+	if math.Abs(series[39].SentKbit-800-240) > 1e-9 {
+		t.Errorf("%v kbit/s sent in the last bin", series[39].SentKbit)
 	}
 }

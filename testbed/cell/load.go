@@ -75,7 +75,7 @@ func (r *run) awaitQuiet(ctx context.Context) (others float64, waited time.Durat
 			return others, max(waited-loadSpan, 0), nil
 		case waited > r.config.Patience:
 			return 0, 0, fmt.Errorf("%w: other programs have used %.0f %% of it for %v, and more than %.0f %% would spoil the figures; "+
-				"end them, or allow more with --max-load", ErrBusy, 100*others, r.config.Patience, 100*r.config.MaxLoad)
+				"end them, or allow more with --max-load (max-load: in a matrix file)", ErrBusy, 100*others, r.config.Patience, 100*r.config.MaxLoad)
 		case !said:
 			said = true
 			fmt.Fprintf(r.config.Log, "waiting up to %v for the machine to become quiet: other programs use %.0f %% of it\n", r.config.Patience, 100*others)

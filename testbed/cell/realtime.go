@@ -119,7 +119,8 @@ func (r *run) inRealTime(ctx context.Context, s system.System) error {
 		return err
 	}
 	r.seen.begin = begin
-	r.seen.captured = eye.Captured(begin.Add(r.config.Duration))
+	end := begin.Add(r.config.Duration)
+	r.seen.captured = goOn(eye.Captured(end), r.interval(), end)
 	r.seen.counts = seen.Counts()
 	captured := map[uint64]time.Time{}
 	for _, c := range r.seen.captured {
@@ -136,6 +137,21 @@ func (r *run) inRealTime(ctx context.Context, s system.System) error {
 		})
 	}
 	return nil
+}
+
+// goOn adds the pictures that the source had until the end, at its rate, after the last that is known of: a system that notes its own
+// pictures may have stopped before the source does.
+func goOn(captured []camera.Captured, interval time.Duration, end time.Time) []camera.Captured {
+	if len(captured) == 0 {
+		return nil
+	}
+	for next := captured[len(captured)-1]; ; {
+		next = camera.Captured{Number: next.Number + 1, At: next.At.Add(interval)}
+		if !next.At.Before(end) {
+			return captured
+		}
+		captured = append(captured, next)
+	}
 }
 
 // maxLateness is what the link may add of its own: less than what the testbed's figures are rounded to by those who read them.

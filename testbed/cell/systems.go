@@ -57,7 +57,7 @@ func systemOf(c *Config) (system.System, error) {
 	parse := parsers[name]
 	switch {
 	case c.Virtual && name != salsifyName:
-		return nil, fmt.Errorf("%w: %q does not run in virtual time; salsify, its modes, and oracle do", ErrConfig, c.System)
+		return nil, fmt.Errorf("%w: %w: %q does not run in it; salsify, its modes, and oracle do", ErrConfig, ErrVirtual, c.System)
 	case name == CommandName:
 		s, err = command.New(c.Command)
 	case parse == nil:

@@ -10,7 +10,9 @@ import (
 	"salsify/codec/y4m"
 )
 
-func (v *Video) header() y4m.Header { return y4m.Header{Width: v.width, Height: v.height, Rate: v.rate} }
+func (v *Video) header() y4m.Header {
+	return y4m.Header{Width: v.width, Height: v.height, Rate: v.rate}
+}
 
 // Write writes pictures 0 to count-1 as YUV4MPEG2.
 func (v *Video) Write(ctx context.Context, out io.Writer, count int) error {

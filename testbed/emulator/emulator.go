@@ -248,6 +248,10 @@ func (e *Emulator) Close() error {
 		return nil
 	}
 	e.closed = true
+	now := time.Now()
+	for i := range e.ways {
+		e.ways[i].link.End(now)
+	}
 	close(e.done)
 	e.alarm.ring()
 	e.mu.Unlock()

@@ -41,7 +41,7 @@ func (l *packetLog) begin(start time.Time) {
 
 // add takes a packet whose fate a link has decided.
 func (l *packetLog) add(direction string, r link.Record) {
-	dropped := [...]string{link.Delivered: "", link.Dropped: "queue", link.Lost: "lost"}[r.Fate]
+	dropped := [...]string{link.Delivered: "", link.Dropped: "queue", link.Lost: "lost", link.Waiting: "waiting"}[r.Fate]
 	l.addLine(direction, r.Arrival, r.Departure, r.Size, dropped)
 }
 

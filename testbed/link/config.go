@@ -100,10 +100,11 @@ const (
 	Delivered Fate = iota // it comes out
 	Dropped               // by the queue: it had no place, or its policy wanted the sender to slow down
 	Lost                  // behind the queue, at random or because the link was off (OnOff)
+	Waiting               // still in the queue when the link was ended (End)
 )
 
 // String returns the fate as a word.
-func (f Fate) String() string { return [...]string{"delivered", "dropped", "lost"}[f] }
+func (f Fate) String() string { return [...]string{"delivered", "dropped", "lost", "waiting"}[f] }
 
 // Record is the way of one packet.
 type Record struct {

@@ -360,6 +360,18 @@ func (l *Link) dropped(p packet, at time.Duration) {
 	l.log(Record{Arrival: l.start.Add(p.arrival), Drop: l.start.Add(at), Size: p.size, Fate: Dropped})
 }
 
+// End tells Config.Log of the packets that still wait, at an instant after which the link is not used any more.
+func (l *Link) End(now time.Time) {
+	l.advance(l.since(now))
+	waits := func(p packet) { l.log(Record{Arrival: l.start.Add(p.arrival), Size: p.size, Fate: Waiting}) }
+	if l.transitLeft > 0 {
+		waits(l.transit)
+	}
+	for i := range l.queue.packets.len() {
+		waits(*l.queue.packets.at(i))
+	}
+}
+
 func (l *Link) log(r Record) {
 	if l.config.Log != nil {
 		l.config.Log(r)

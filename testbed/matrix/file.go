@@ -3,6 +3,7 @@ package matrix
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -10,6 +11,8 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/lexer"
+	"github.com/goccy/go-yaml/token"
 
 	"salsify/testbed/cell"
 	"salsify/testbed/clip"
@@ -116,6 +119,11 @@ type Network struct {
 	OutagesUp   Outages        `yaml:"outage-up"`
 }
 
+// random says whether repeats differ by the network.
+func (n Network) random() bool {
+	return n.LossDown > 0 || n.LossUp > 0 || n.OutagesDown.Random || n.OutagesUp.Random || n.Queue != nil && n.Queue.Policy == link.PIE
+}
+
 // Queue is a link's queue as it is written on the command line.
 type Queue struct{ link.Queue }
 
@@ -130,13 +138,19 @@ func (o *Outages) UnmarshalText(text []byte) error { return o.Set(string(text)) 
 
 // Bounds of what is read.
 const (
-	maxFileBytes = 1 << 20
+	maxFileBytes = 64 << 10
+	maxDepth     = 20 // of brackets within brackets
 	maxCells     = 10_000
 )
 
 // Load reads a matrix file. bin is the folder of our programs. An error wraps ErrFile.
 func Load(path, bin string) (*Matrix, error) {
-	text, err := os.ReadFile(path)
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrFile, err)
+	}
+	defer file.Close()
+	text, err := io.ReadAll(io.LimitReader(file, maxFileBytes+1))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrFile, err)
 	}
@@ -153,6 +167,20 @@ func parse(text []byte, folder string) (*Matrix, error) {
 	if len(text) > maxFileBytes {
 		return nil, fmt.Errorf("longer than %d bytes", maxFileBytes)
 	}
+	// What a file of that length can make the reader do without end.
+	depth := 0
+	for _, t := range lexer.Tokenize(string(text)) {
+		switch t.Type {
+		case token.AnchorType, token.AliasType, token.MergeKeyType:
+			return nil, fmt.Errorf("line %d: anchors and aliases are not read; write it out", t.Position.Line)
+		case token.SequenceStartType, token.MappingStartType:
+			if depth++; depth > maxDepth {
+				return nil, fmt.Errorf("line %d: more than %d brackets within each other", t.Position.Line, maxDepth)
+			}
+		case token.SequenceEndType, token.MappingEndType:
+			depth--
+		}
+	}
 	m := &Matrix{Duration: time.Minute, Repeats: 1, Delay: 20 * time.Millisecond}
 	if err := yaml.UnmarshalWithOptions(text, m, yaml.Strict()); err != nil {
 		return nil, errors.New(yaml.FormatError(err, false, true))
@@ -163,6 +191,8 @@ func parse(text []byte, folder string) (*Matrix, error) {
 // Complete fills in what was left out, makes paths that are relative to a folder whole, and checks.
 func (m *Matrix) Complete(folder string) error {
 	switch {
+	case m.MaxLoad < 0:
+		return fmt.Errorf("max-load: %g; give a share from 0 to 1", m.MaxLoad)
 	case len(m.Systems) == 0:
 		return errors.New("no systems; name at least one, as in `systems: [salsify, chrome]`")
 	case len(m.Clips) == 0:
@@ -174,6 +204,10 @@ func (m *Matrix) Complete(folder string) error {
 	}
 	if n := float64(len(m.Systems)) * float64(len(m.Clips)) * float64(len(m.Networks)) * float64(m.Repeats); n > maxCells {
 		return fmt.Errorf("%.0f cells are more than %d; make several files of it", n, maxCells)
+	}
+	folder, err := filepath.Abs(folder)
+	if err != nil {
+		return err
 	}
 	within := func(base, path string) string {
 		if path == "" || filepath.IsAbs(path) {
@@ -209,13 +243,13 @@ func (m *Matrix) Complete(folder string) error {
 			name := filepath.Base(c.Source)
 			c.Name = strings.Trim(strings.TrimSuffix(name, filepath.Ext(name))+"-"+string(c.Grain), "-")
 		}
-		if !strings.HasPrefix(c.Source, "test:") {
+		if c.Source != "test" && !strings.HasPrefix(c.Source, "test:") {
 			c.Source = within(folder, c.Source)
 		}
 	}
 	for i := range m.Networks {
 		n := &m.Networks[i]
-		if n.Name == "" {
+		if n.Name == "" && n.Down != "" {
 			n.Name = strings.TrimSuffix(filepath.Base(n.Down), filepath.Ext(n.Down))
 		}
 		n.Down, n.Up = within(traces, n.Down), within(traces, n.Up)
@@ -234,7 +268,7 @@ func (m *Matrix) Complete(folder string) error {
 
 // cell describes one cell.
 func (m *Matrix) cell(s System, n Network, c Clip, repeat int) cell.Config {
-	config := cell.Config{
+	return cell.Config{
 		Name: strings.Join([]string{s.Name, n.Name, c.Name}, ", "), System: s.System, Label: s.Name, Bin: m.Bin,
 		Command: command.Config{Name: s.Name, Send: s.Send, Receive: s.Receive, Input: s.Input, Device: s.Device},
 		Clip: clip.Config{
@@ -248,6 +282,4 @@ func (m *Matrix) cell(s System, n Network, c Clip, repeat int) cell.Config {
 		ClipName: c.Name, Duration: m.Duration, Exclude: m.Exclude, Repeat: repeat, Virtual: m.Virtual,
 		Every: m.Every, MaxLoad: m.MaxLoad,
 	}
-	config.Plan = plan(config)
-	return config
 }

@@ -53,13 +53,15 @@ type Outcome struct {
 func (m *Matrix) Plan(out string, missing func(cell.Config) error) (*Plan, error) {
 	p := &Plan{}
 	left := map[string]bool{}
+	asked := map[string]bool{} // systems whose presence is known, and cells that are known to be well described
+	contents := hashes{}
 	folders := map[string]string{}
 	for repeat := 1; repeat <= m.Repeats; repeat++ {
 		for _, network := range m.Networks {
 			for _, video := range m.Clips {
 				for _, s := range m.Systems {
-					if repeat > 1 && s.isOracle() {
-						continue // it always does the same
+					if repeat > 1 && s.isOracle() && !network.random() {
+						continue // it would do the same again
 					}
 					c := m.cell(s, network, video, repeat)
 					c.Out = filepath.Join(out, slug(c.Network.Name), slug(video.Name), slug(s.Name), strconv.Itoa(repeat))
@@ -67,15 +69,28 @@ func (m *Matrix) Plan(out string, missing func(cell.Config) error) (*Plan, error
 						return nil, fmt.Errorf("%w: %q and %q would share the folder %s; give one another name", ErrFile, other, c.Name, c.Out)
 					}
 					folders[c.Out] = c.Name
-					if missing != nil && !left[s.Name] {
-						if err := missing(c); err != nil {
+					if missing != nil && !asked[s.Name] {
+						asked[s.Name] = true
+						err := missing(c)
+						if errors.Is(err, cell.ErrConfig) && !errors.Is(err, cell.ErrVirtual) {
+							return nil, fmt.Errorf("%w: system %q: %w", ErrFile, s.Name, err)
+						}
+						if err != nil {
 							left[s.Name] = true
 							p.Skipped = append(p.Skipped, fmt.Sprintf("%s: %v", s.Name, err))
 						}
 					}
-					if !left[s.Name] {
-						p.Cells = append(p.Cells, c)
+					if left[s.Name] {
+						continue
 					}
+					if described := s.Name + "\n" + network.Name; !asked[described] {
+						asked[described] = true
+						if err := c.Check(); err != nil {
+							return nil, fmt.Errorf("%w: %s: %w", ErrFile, c.Name, err)
+						}
+					}
+					c.Plan = contents.plan(c)
+					p.Cells = append(p.Cells, c)
 				}
 			}
 		}
@@ -162,11 +177,34 @@ func (e *estimate) left(done time.Duration) time.Duration {
 	return max(left, 0)
 }
 
-// plan hashes all that determines a cell's result, where it is written and said left out.
-func plan(c cell.Config) string {
-	c.Out, c.Log, c.Second, c.Bin, c.Plan, c.Clip.Cache = "", nil, nil, "", "", ""
+// hashes are the hashes of files that plans are made of.
+type hashes map[string]string
+
+// plan hashes all that determines a cell's result: traces by what is in them, clips, which are large, by size and time of change. Where
+// the result is written, how it is named in reports, and how quiet the machine has to be are left out.
+func (h hashes) plan(c cell.Config) string {
+	c.Network.Down.Trace, c.Network.Up.Trace = h.contents(c.Network.Down.Trace), h.contents(c.Network.Up.Trace)
+	if info, err := os.Stat(c.Clip.Source); err == nil {
+		c.Clip.Source = fmt.Sprint(filepath.Base(c.Clip.Source), info.Size(), info.ModTime().UnixNano())
+	}
+	c.Out, c.Log, c.Second, c.Bin, c.Plan, c.Clip.Cache, c.MaxLoad, c.Patience = "", nil, nil, "", "", "", 0, 0
+	if c.Every == 0 {
+		c.Every = cell.DefaultEvery
+	}
 	sum := sha256.Sum256(fmt.Appendf(nil, "%+v", c))
 	return hex.EncodeToString(sum[:8])
+}
+
+// contents returns the hash of a file; of one that cannot be read, its path.
+func (h hashes) contents(path string) string {
+	if _, ok := h[path]; !ok {
+		h[path] = path
+		if b, err := os.ReadFile(path); err == nil {
+			sum := sha256.Sum256(b)
+			h[path] = hex.EncodeToString(sum[:])
+		}
+	}
+	return h[path]
 }
 
 // slug makes a name that is good for a folder.

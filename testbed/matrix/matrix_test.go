@@ -33,15 +33,33 @@ clips:
 networks:
   - {name: LTE, down: lte.down, up: lte.up}
   - name: broken
-    down: /abs/lte.down
+    down: ../other.down
     delay: 0s
     queue: codel:packets=100
     outage-down: exponential:on=5s,off=200ms
     loss-up: 0.01
 `
 
-func TestParse(t *testing.T) {
-	m, err := parse([]byte(example), "/home/x")
+// traces makes a folder with the traces of example.
+func traces(t *testing.T) string {
+	folder := t.TempDir()
+	if err := os.Mkdir(filepath.Join(folder, "traces"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{
+		"traces/lte.down": "1\n2\n", "traces/lte.up": "1\n3\n", "traces/other.up": "1\n4\n", "other.down": "1\n5\n",
+	} {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return folder
+}
+
+// planOf returns the hash of the first cell.
+func planOf(t *testing.T, text, folder string) string {
+	t.Helper()
+	m, err := parse([]byte(text), folder)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,13 +67,58 @@ func TestParse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// 2 networks x 2 clips x (2 systems x 2 repeats + the oracle once).
-	if len(plan.Cells) != 20 {
-		t.Fatalf("%d cells, must be 20", len(plan.Cells))
+	return plan.Cells[0].Plan
+}
+
+func TestPlanIsOfContents(t *testing.T) {
+	folder := traces(t)
+	before := planOf(t, example, folder)
+	for _, same := range []string{example + "max-load: 0.5\n", example + "score-every: 3\n"} {
+		if planOf(t, same, folder) != before {
+			t.Errorf("what does not change the result changes the plan: %s", same[len(example):])
+		}
+	}
+	if err := os.WriteFile(filepath.Join(folder, "traces", "lte.down"), []byte("1\n9\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if planOf(t, example, folder) == before {
+		t.Error("another trace of the same name is the same plan")
+	}
+}
+
+func TestDescriptionsAreCheckedAtOnce(t *testing.T) {
+	folder := traces(t)
+	for change, want := range map[string]string{
+		"salsify\n": "salsfy\n", "  receive: ": "  # ", "lte.up": "nothere.up", "0.01": "3", "delay: 15ms": "delay: -1s", "duration: 30s": "duration: 1ms",
+	} {
+		text := strings.Replace(example, change, want, 1)
+		m, err := parse([]byte(text), folder)
+		if err == nil {
+			_, err = m.Plan("out", cell.Missing)
+		}
+		if err == nil {
+			t.Errorf("%q in place of %q is not refused", want, change)
+		}
+	}
+}
+
+func TestParse(t *testing.T) {
+	folder := traces(t)
+	m, err := parse([]byte(example), folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := m.Plan("out", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// 2 clips x (2 networks x 2 systems x 2 repeats + the oracle once on one network, and twice on the other, which is random).
+	if len(plan.Cells) != 22 {
+		t.Fatalf("%d cells, must be 22", len(plan.Cells))
 	}
 	c := plan.Cells[1]
-	if c.Label != "mine" || c.System != cell.CommandName || c.Command.Send != "cat > /dev/null" || c.Clip.Source != "/home/x/talk.mp4" ||
-		c.Network.Down.Trace != "/home/x/traces/lte.down" || c.Network.Delay != 15*time.Millisecond || c.Network.Down.Queue.Packets != 256 ||
+	if c.Label != "mine" || c.System != cell.CommandName || c.Command.Send != "cat > /dev/null" || c.Clip.Source != filepath.Join(folder, "talk.mp4") ||
+		c.Network.Down.Trace != filepath.Join(folder, "traces", "lte.down") || c.Network.Delay != 15*time.Millisecond || c.Network.Down.Queue.Packets != 256 ||
 		c.Duration != 30*time.Second || c.Exclude != 10*time.Second || c.Network.Seed != 7 || c.Repeat != 1 || c.Virtual {
 		t.Errorf("second cell is %+v", c)
 	}
@@ -64,7 +127,7 @@ func TestParse(t *testing.T) {
 		t.Errorf("third cell is %+v, must be the oracle's", c)
 	}
 	c = plan.Cells[9]
-	if c.Network.Name != "broken" || c.Network.Delay != 0 || c.Network.Down.Trace != "/abs/lte.down" || c.Network.Up.Trace != "" ||
+	if c.Network.Name != "broken" || c.Network.Delay != 0 || c.Network.Down.Trace != filepath.Join(folder, "other.down") || c.Network.Up.Trace != "" ||
 		!c.Network.Down.Outages.Random || c.Network.Up.Loss != 0.01 || c.Clip.Width != 640 || c.Clip.Source != "test:seed=3" ||
 		c.ClipName != "drawn" || c.Network.Up.Queue.String() != c.Network.Down.Queue.String() {
 		t.Errorf("tenth cell is %+v", c)
@@ -75,7 +138,7 @@ func TestParse(t *testing.T) {
 }
 
 func TestPlanNamesWhatIsMissing(t *testing.T) {
-	m, err := parse([]byte(example), "")
+	m, err := parse([]byte(example), traces(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,18 +151,19 @@ func TestPlanNamesWhatIsMissing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(plan.Cells) != 12 || len(plan.Skipped) != 1 || plan.Skipped[0] != "mine: not here" {
+	if len(plan.Cells) != 14 || len(plan.Skipped) != 1 || plan.Skipped[0] != "mine: not here" {
 		t.Errorf("%d cells, left out %q", len(plan.Cells), plan.Skipped)
 	}
 }
 
 func TestEveryOptionChangesThePlan(t *testing.T) {
+	folder := traces(t)
 	hashes := map[string]string{}
 	for _, change := range [][2]string{
 		{"", ""}, {"duration: 30s", "duration: 31s"}, {"grain: light", "grain: low"}, {"lte.up", "other.up"}, {"packets=256", "packets=255"},
 		{"seed: 7", "seed: 8"}, {"0.01", "0.02"}, {"off=200ms", "off=201ms"},
 	} {
-		m, err := parse([]byte(strings.Replace(example, change[0], change[1], 1)), "")
+		m, err := parse([]byte(strings.Replace(example, change[0], change[1], 1)), folder)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -131,6 +195,10 @@ func TestParseErrors(t *testing.T) {
 		{"systems: [a]\nclips: [{source: b, size: big}]\nnetworks: [{down: c}]", "WIDTHxHEIGHT"},
 		{"duration: soon", "soon"},
 		{"systems: [", "systems"},
+		{"systems: [a]\nclips: [b]\nnetworks: [{down: c}]\nmax-load: -1", "max-load"},
+		{"a: &x [1]\nb: *x", "aliases"},
+		{strings.Repeat("[", 30), "brackets"},
+		{strings.Repeat("#", maxFileBytes+1), "longer"},
 	} {
 		if _, err := parse([]byte(test.text), ""); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%q: error %v, must contain %q", test.text, err, test.want)
@@ -151,7 +219,7 @@ func FuzzParse(f *testing.F) {
 }
 
 func TestFoldersAreNotShared(t *testing.T) {
-	m, err := parse([]byte("systems: [a, A]\nclips: [b]\nnetworks: [{down: c}]"), "")
+	m, err := parse([]byte("systems: [salsify, SALSIFY]\nclips: [b]\nnetworks: [{name: c}]"), "")
 	if err != nil {
 		t.Fatal(err)
 	}

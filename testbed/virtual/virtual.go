@@ -377,6 +377,8 @@ func (w *World) finish() error {
 	r.Up, r.Down = w.up.Counters(), w.down.Counters()
 	r.Offered = w.up.Offered(w.now)
 	_, r.EndQueue = w.up.Queued()
+	w.up.End(w.now)
+	w.down.End(w.now)
 	number, state, ok := w.receiver.Newest()
 	switch made, known := w.encoded[number]; {
 	case !ok:
