@@ -5,7 +5,8 @@
 //	go run -C codec/vp8/internal/_generate . quant   one
 //	go run -C codec/vp8/internal/_generate . -check  fails if a file is not what would be written
 //
-// The kernels use SSE2 and nothing later: every amd64 has it, so that nothing needs to be asked of the CPU.
+// Kernels use SSE2 and nothing later, which every amd64 has, except those whose names end in AVX2: package simd says whether
+// they may be called.
 package main
 
 import (
@@ -15,6 +16,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/mmcloughlin/avo/build"
 	"github.com/mmcloughlin/avo/ir"
@@ -97,7 +99,7 @@ func generate(name string, write func(*kernels)) (map[string][]byte, error) {
 	if err := pass.Compile.Execute(f); err != nil {
 		return nil, err
 	}
-	if err := onlySSE2(f); err != nil {
+	if err := checkInstructions(f); err != nil {
 		return nil, err
 	}
 	cfg := printer.Config{Argv: []string{"go", "run", ".", name}, Pkg: name}
@@ -113,18 +115,34 @@ func generate(name string, write func(*kernels)) (map[string][]byte, error) {
 	return files, nil
 }
 
-// onlySSE2 makes sure that every amd64 can run the kernels.
-func onlySSE2(f *ir.File) error {
+// levels are the instruction sets that kernels may use, by the ending of their names.
+var levels = map[string][]string{
+	"":     {"SSE", "SSE2"},
+	"AVX2": {"SSE", "SSE2", "SSE3", "SSSE3", "SSE4.1", "AVX", "AVX2", "BMI", "BMI2"},
+}
+
+// checkInstructions makes sure that a CPU of its level can run each kernel, and that none of those with wide registers leaves
+// their upper halves dirty: that would slow down all SSE instructions that follow.
+func checkInstructions(f *ir.File) error {
 	for _, fn := range f.Functions() {
+		level := ""
+		if strings.HasSuffix(fn.Name, "AVX2") {
+			level = "AVX2"
+		}
 		for _, isa := range fn.ISA {
-			if isa != "SSE" && isa != "SSE2" {
+			if !slices.Contains(levels[level], isa) {
 				return fmt.Errorf("%s needs %s", fn.Name, isa)
 			}
 		}
+		var before string
 		for _, i := range fn.Instructions() {
+			if i.Opcode == "RET" && level != "" && before != "VZEROUPPER" {
+				return fmt.Errorf("%s returns without VZEROUPPER", fn.Name)
+			}
+			before = i.Opcode
 			for _, op := range i.Operands {
 				if r, ok := op.(reg.VecPhysical); ok && r.PhysicalIndex() >= 16 {
-					return fmt.Errorf("%s takes more than the 16 vector registers of SSE2", fn.Name)
+					return fmt.Errorf("%s takes more than the 16 vector registers of AVX2", fn.Name)
 				}
 			}
 		}

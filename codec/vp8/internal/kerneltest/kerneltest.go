@@ -5,7 +5,27 @@ package kerneltest
 import (
 	"math/rand/v2"
 	"testing"
+
+	"salsify/codec/vp8/internal/simd"
 )
+
+// Levels runs a test once for each level of vector instructions that the CPU has, with no more than those in use.
+func Levels(t *testing.T, test func(t *testing.T)) {
+	has := simd.Has
+	defer func() { simd.Has = has }()
+	for l := range has {
+		level := simd.Level(l)
+		t.Run(level.String(), func(t *testing.T) {
+			if !has[level] {
+				t.Skipf("this CPU, or this build, has no %v", level)
+			}
+			for above := range has {
+				simd.Has[above] = has[above] && simd.Level(above) <= level
+			}
+			test(t)
+		})
+	}
+}
 
 // Block is a block of pixels in rows Stride apart, from Pix[0] on to the last byte of Pix.
 type Block struct {
