@@ -42,7 +42,6 @@ func (s *Sender) options(now time.Time, source *vp8.State) []vp8.Options {
 	common := vp8.Options{Effort: s.effort.level, Goroutines: s.config.Goroutines}
 	if !source.HasPicture() { // nothing is known of the size of a key frame; the first should be there soon
 		common.Effort = 0
-		common.Goroutines = max(1, common.Goroutines/2)
 		coarse, coarsest := common, common
 		coarse.Quantizer, coarsest.Quantizer = keyQuantizer, maxQuantizer
 		return []vp8.Options{coarse, coarsest}
@@ -59,8 +58,6 @@ func (s *Sender) options(now time.Time, source *vp8.State) []vp8.Options {
 	}
 	smaller := larger
 	smaller.Quantizer = s.sizes.quantizer(int(lesser*float64(size)), larger.Quantizer+minSpread, maxQuantizer)
-	larger.Goroutines = max(1, larger.Goroutines/2)
-	smaller.Goroutines = larger.Goroutines
 	return []vp8.Options{larger, smaller}
 }
 

@@ -1,7 +1,6 @@
 package sender
 
 import (
-	"sync"
 	"time"
 
 	"salsify/codec/vp8"
@@ -19,23 +18,7 @@ type Job struct {
 }
 
 // Candidate is what became of one of a Job's options.
-type Candidate struct {
-	Frame []byte
-	State *vp8.State
-	Stats vp8.Stats
-	Err   error
-}
+type Candidate = vp8.Candidate
 
-// Encode encodes all candidates at once, each in a goroutine of its own, and returns when all are ready.
-func (j *Job) Encode() []Candidate {
-	candidates := make([]Candidate, len(j.Options))
-	var all sync.WaitGroup
-	for i := range candidates {
-		all.Go(func() {
-			c := &candidates[i]
-			c.Frame, c.State, c.Stats, c.Err = vp8.Encode(j.Source, j.Picture.Image, j.Options[i])
-		})
-	}
-	all.Wait()
-	return candidates
-}
+// Encode encodes all candidates, and returns when all are ready.
+func (j *Job) Encode() []Candidate { return vp8.EncodeAll(j.Source, j.Picture.Image, j.Options) }

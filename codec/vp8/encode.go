@@ -24,7 +24,8 @@ import (
 //  6. The partitions are written.
 //  7. The next State is made, as Decode would make it.
 //
-// With a byte budget the steps 3 to 6 are done again with better quantizers; see budget.go.
+// With a byte budget the steps 3 to 6 are done again with better quantizers; see budget.go. Several frames of one picture are made
+// side by side in step 3, macroblock by macroblock, and share what does not depend on the quantizer; see rdo/known.go.
 
 // Efforts of Encode.
 const (
@@ -78,31 +79,106 @@ type Stats struct {
 //
 // Errors wrap ErrOptions, ErrSize, ErrReleased or, if no frame is as small as FrameBytes asks, ErrBudget.
 func Encode(s *State, src *image.YCbCr, o Options) (frame []byte, next *State, stats Stats, err error) {
-	if err := o.check(); err != nil {
-		return nil, nil, Stats{}, err
+	c := EncodeAll(s, src, []Options{o})[0]
+	return c.Frame, c.State, c.Stats, c.Err
+}
+
+// Candidate is one of the frames that a picture is encoded to: what Encode returns.
+type Candidate struct {
+	Frame []byte
+	State *State
+	Stats Stats
+	Err   error
+}
+
+// EncodeAll encodes a picture once for each of the options, as Encode does, but in less time: motion search and transforms are done
+// once for all, with the first options. The first candidate is what Encode would make of its options; the others may differ a
+// little from that, and are as good. Those with a byte budget share nothing.
+//
+// The largest of the options' Goroutines holds for all candidates together. An error concerns its candidate only.
+func EncodeAll(s *State, src *image.YCbCr, options []Options) []Candidate {
+	candidates := make([]Candidate, len(options))
+	fail := func(err error) []Candidate {
+		for i := range candidates {
+			candidates[i].Err = err
+		}
+		return candidates
 	}
 	if err := s.use(); err != nil {
-		return nil, nil, Stats{}, err
+		return fail(err)
 	}
 	defer s.unuse()
 	if err := checkSource(s, src); err != nil {
-		return nil, nil, Stats{}, err
+		return fail(err)
 	}
-	e := encoders.Get().(*encoder)
-	defer encoders.Put(e)
-	e.begin(s, src, &o)
-	defer e.end()
-	var a *attempt
-	if o.FrameBytes > 0 {
-		a, err = e.fit(o.FrameBytes)
+	source := s.pool.Get()
+	defer source.Drop()
+	copySource(source, src)
+	goroutines := 1
+	var together, alone []*encoder
+	for i := range options {
+		if err := options[i].check(); err != nil {
+			candidates[i].Err = err
+			continue
+		}
+		goroutines = max(goroutines, options[i].Goroutines)
+		e := encoders.Get().(*encoder)
+		e.begin(s, source, &options[i], &candidates[i])
+		if options[i].FrameBytes > 0 {
+			alone = append(alone, e)
+		} else {
+			together = append(together, e)
+		}
+	}
+	encodeTogether(together, goroutines)
+	for _, e := range alone {
+		e.deliver(e.fit(e.options.FrameBytes))
+	}
+	return candidates
+}
+
+// encodeTogether does the steps 2 to 7 for encoders of one picture.
+func encodeTogether(all []*encoder, goroutines int) {
+	if len(all) == 0 {
+		return
+	}
+	for _, e := range all {
+		e.start(e.options.Quantizer)
+	}
+	codeMacroblocks(all, goroutines)
+	inParallel(len(all), goroutines, func(i int) { all[i].deliver(all[i].attempt()) })
+}
+
+// inParallel calls f with 0 to n-1, in up to so many goroutines.
+func inParallel(n, goroutines int, f func(i int)) {
+	if n == 1 || goroutines == 1 {
+		for i := range n {
+			f(i)
+		}
+		return
+	}
+	var all sync.WaitGroup
+	for g := range min(n, goroutines) {
+		all.Go(func() {
+			for i := g; i < n; i += goroutines {
+				f(i)
+			}
+		})
+	}
+	all.Wait()
+}
+
+// deliver does step 7 and lets go of the encoder.
+func (e *encoder) deliver(a *attempt, err error) {
+	s, c := e.state, e.candidate
+	if err == nil {
+		a.stats.SquaredErr, a.stats.SSIM = compare(e.source, a.picture, s.width, s.height)
+		*c = Candidate{Frame: a.frame, State: s.next(&a.header, a.frame, a.picture, s.pool, a.segments), Stats: a.stats}
 	} else {
-		a, err = e.encode(o.Quantizer)
+		c.Err = err
 	}
-	if err != nil {
-		return nil, nil, Stats{}, err
-	}
-	a.stats.SquaredErr, a.stats.SSIM = compare(e.source, a.picture, s.width, s.height)
-	return a.frame, s.next(&a.header, a.frame, a.picture, s.pool, a.segments), a.stats, nil
+	e.end()
+	encoders.Put(e)
 }
 
 func checkSource(s *State, src *image.YCbCr) error {
@@ -124,34 +200,32 @@ func checkSource(s *State, src *image.YCbCr) error {
 	return nil
 }
 
-// encoder is the working memory of an Encode.
+// encoder is the working memory for one candidate.
 type encoder struct {
-	state    *State
-	options  *Options
-	source   *picture.Picture
-	header   header.Frame
-	rdo      rdo.Frame
-	costs    rdo.Costs
-	coders   []*rdo.Coder
-	trial    *picture.Picture // for step 4, and, with a budget, what the best attempt decodes to
-	tokens   token.Counts
-	modes    mode.Counts
-	above    []token.Context
-	writers  [8]boolcoder.Writer
-	parts    [8][]byte
-	first    []byte
-	sizes    struct{ header, first int }
-	activity []uint16 // of each macroblock; see segments.go
-	segmap   []uint8  // the segment of each macroblock
+	state     *State
+	options   *Options
+	candidate *Candidate
+	source    *picture.Picture
+	header    header.Frame
+	rdo       rdo.Frame
+	costs     rdo.Costs
+	trial     *picture.Picture // for step 4, and, with a budget, what the best attempt decodes to
+	tokens    token.Counts
+	modes     mode.Counts
+	above     []token.Context
+	writers   [8]boolcoder.Writer
+	parts     [8][]byte
+	first     []byte
+	sizes     struct{ header, first int }
+	activity  []uint16 // of each macroblock; see segments.go
+	segmap    []uint8  // the segment of each macroblock
 }
 
 var encoders = sync.Pool{New: func() any { return new(encoder) }}
 
-// begin does step 1 and gets everything ready.
-func (e *encoder) begin(s *State, src *image.YCbCr, o *Options) {
-	e.state, e.options = s, o
-	e.source = s.pool.Get()
-	copySource(e.source, src)
+// begin gets everything ready.
+func (e *encoder) begin(s *State, source *picture.Picture, o *Options, c *Candidate) {
+	e.state, e.source, e.options, e.candidate = s, source, o, c
 	cols, rows := (s.width+15)/16, (s.height+15)/16
 	e.rdo.Reset(cols, rows)
 	e.rdo.Source = e.source
@@ -161,19 +235,15 @@ func (e *encoder) begin(s *State, src *image.YCbCr, o *Options) {
 		e.above = make([]token.Context, cols)
 	}
 	e.above = e.above[:cols]
-	for len(e.coders) < min(max(o.Goroutines, 1), rows) {
-		e.coders = append(e.coders, new(rdo.Coder))
-	}
 }
 
 // end lets go of the pictures.
 func (e *encoder) end() {
-	e.source.Drop()
 	e.trial.Drop()
 	e.source, e.trial = nil, nil
 	e.rdo.Source, e.rdo.Recon = nil, nil
 	e.rdo.Refs = [header.NumRefs]*picture.Picture{}
-	e.state, e.options = nil, nil
+	e.state, e.options, e.candidate = nil, nil, nil
 }
 
 // copySource copies the visible picture and repeats its last column and row up to whole macroblocks.
@@ -195,11 +265,25 @@ func copyPlane(dst *picture.Plane, src []byte, stride, w, h int) {
 	}
 }
 
-// encode does the steps 2 to 6 with one quantizer index. The attempt's picture has one holder, for the State that it becomes.
+// encode does the steps 2 to 6 with one quantizer index.
 func (e *encoder) encode(quantizer int) (*attempt, error) {
+	e.start(quantizer)
+	codeMacroblocks([]*encoder{e}, e.options.Goroutines)
+	return e.attempt()
+}
+
+// start does step 2 and gets step 3 ready.
+func (e *encoder) start(quantizer int) {
 	e.plan(quantizer)
-	e.rdo.Recon = e.state.pool.Get()
-	e.codeMacroblocks()
+	f := &e.rdo
+	f.Recon = e.state.pool.Get()
+	f.Header = &e.header
+	e.costs.Set(&e.header)
+	f.Start()
+}
+
+// attempt does the steps 4 to 6. The attempt's picture has one holder, for the State that it becomes.
+func (e *encoder) attempt() (*attempt, error) {
 	e.chooseFilter()
 	e.chooseProbabilities()
 	frame, err := e.write()
@@ -210,36 +294,43 @@ func (e *encoder) encode(quantizer int) (*attempt, error) {
 	return &attempt{frame: frame, header: e.header, picture: e.rdo.Recon, segments: e.segmentMap(), stats: e.stats()}, nil
 }
 
-// codeMacroblocks does step 3. With several goroutines each takes every n-th row; a row stays two macroblocks behind the one
-// above, which is as far as prediction looks to the right.
-func (e *encoder) codeMacroblocks() {
-	f := &e.rdo
-	f.Header = &e.header
-	e.costs.Set(&e.header)
-	f.Start()
-	n := min(max(e.options.Goroutines, 1), f.Modes.Rows)
+// codeMacroblocks does step 3 for encoders of one picture. With several goroutines each takes every n-th row; a row stays two
+// macroblocks behind the one above, which is as far as prediction looks to the right.
+func codeMacroblocks(all []*encoder, goroutines int) {
+	frames := make([]*rdo.Frame, len(all))
+	for i, e := range all {
+		frames[i] = &e.rdo
+	}
+	rows, cols := frames[0].Modes.Rows, frames[0].Modes.Cols
+	n := min(max(goroutines, 1), rows)
 	if n == 1 {
 		nothing := func(int) {}
-		for row := range f.Modes.Rows {
-			f.Row(e.coders[0], row, nothing, nothing)
+		coder := coders.Get().(*rdo.Coder)
+		defer coders.Put(coder)
+		for row := range rows {
+			coder.Row(frames, row, nothing, nothing)
 		}
 		return
 	}
-	progress := make([]rowProgress, f.Modes.Rows+1) // [0] is above the first row
+	progress := make([]rowProgress, rows+1) // [0] is above the first row
 	for i := range progress {
 		progress[i].ready = sync.NewCond(&progress[i].Mutex)
 	}
-	progress[0].done = f.Modes.Cols
-	var all sync.WaitGroup
+	progress[0].done = cols
+	var working sync.WaitGroup
 	for i := range n {
-		all.Go(func() {
-			for row := i; row < f.Modes.Rows; row += n {
-				f.Row(e.coders[i], row, progress[row].wait, progress[row+1].advance)
+		working.Go(func() {
+			coder := coders.Get().(*rdo.Coder)
+			defer coders.Put(coder)
+			for row := i; row < rows; row += n {
+				coder.Row(frames, row, progress[row].wait, progress[row+1].advance)
 			}
 		})
 	}
-	all.Wait()
+	working.Wait()
 }
+
+var coders = sync.Pool{New: func() any { return new(rdo.Coder) }}
 
 // rowProgress is how many macroblocks of a row are done.
 type rowProgress struct {

@@ -152,10 +152,19 @@ func (b *Block) Refine(from mode.MV, metric Metric, diagonals bool, scratch *[25
 	return best
 }
 
+// Whole tells whether a vector points at whole pixels that are all there, and where the first of them is in the reference.
+func (b *Block) Whole(v mode.MV) (at int, ok bool) {
+	x, y := b.X+int(v.X)>>2, b.Y+int(v.Y)>>2
+	if (v.X|v.Y)&3 != 0 || !b.inside(x, y) {
+		return 0, false
+	}
+	return b.Ref.At(x, y), true
+}
+
 // Distortion measures one vector, which may point anywhere.
 func (b *Block) Distortion(v mode.MV, metric Metric, scratch *[256]byte) int {
-	if x, y := b.X+int(v.X)>>2, b.Y+int(v.Y)>>2; (v.X|v.Y)&3 == 0 && b.inside(x, y) {
-		return metric(b.Src, b.Stride, b.Ref.Pix[b.Ref.At(x, y):], b.Ref.Stride, b.W, b.H)
+	if at, ok := b.Whole(v); ok {
+		return metric(b.Src, b.Stride, b.Ref.Pix[at:], b.Ref.Stride, b.W, b.H)
 	}
 	b.Filter.Inter(scratch[:], 16, b.Ref, b.X*8+int(v.X)*2, b.Y*8+int(v.Y)*2, b.W, b.H)
 	return metric(b.Src, b.Stride, scratch[:], 16, b.W, b.H)

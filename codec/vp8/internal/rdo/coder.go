@@ -4,12 +4,13 @@ import (
 	"salsify/codec/vp8/internal/entropy"
 	"salsify/codec/vp8/internal/header"
 	"salsify/codec/vp8/internal/mode"
+	"salsify/codec/vp8/internal/motion"
 	"salsify/codec/vp8/internal/quant"
 	"salsify/codec/vp8/internal/token"
 	"salsify/codec/vp8/internal/transform"
 )
 
-// How a macroblock is coded:
+// How a macroblock is coded, of each frame in turn that is made of one picture:
 //
 //  1. Inter candidates are collected: no motion, the neighbours' vectors and what motion search finds, in each reference, and
 //     ranked by the SATD of their luma prediction and the rate of their vectors.
@@ -18,10 +19,19 @@ import (
 //  4. So are the 16x16 intra modes and, block by block, the 4x4 ones, if they stand a chance.
 //  5. The winner's levels are chosen anew by the trellis, or dropped if that is better still.
 //  6. It is reconstructed in place, for its neighbours to be predicted from.
+//
+// Frames of one picture have the same references. What the first of them learns of a macroblock the others know: see known.go.
 
 // Coder is the working memory of one goroutine that codes macroblocks.
 type Coder struct {
+	known  known
+	coders []*coder // one a frame
+}
+
+// coder codes the macroblocks of one frame.
+type coder struct {
 	f                 *Frame
+	known             *known
 	plan              *Plan
 	around            mode.Around
 	near              mode.Near
@@ -32,6 +42,7 @@ type Coder struct {
 	left              token.Context
 	best, other       *trial // the best trial so far, and the one to try in
 	trials            [2]trial
+	block             motion.Block // the macroblock's luma, for motion search
 	candidates        []candidate
 	interCost         int // of the best inter candidate: SATD and rate
 	scratch           [256]byte
@@ -39,7 +50,7 @@ type Coder struct {
 }
 
 // code codes one macroblock.
-func (c *Coder) code(f *Frame, col, row int) {
+func (c *coder) code(f *Frame, col, row int) {
 	c.begin(f, col, row)
 	if !f.Header.Key {
 		c.tryInter()
@@ -52,7 +63,7 @@ func (c *Coder) code(f *Frame, col, row int) {
 	c.reconstruct()
 }
 
-func (c *Coder) begin(f *Frame, col, row int) {
+func (c *coder) begin(f *Frame, col, row int) {
 	c.f, c.col, c.row = f, col, row
 	c.around = f.Modes.Around(col, row)
 	c.plan = &f.Plan[c.around.Here.Segment]
@@ -66,10 +77,14 @@ func (c *Coder) begin(f *Frame, col, row int) {
 		c.trials[i].Segment = c.around.Here.Segment
 	}
 	c.best.score, c.interCost = infinite, infinite
+	c.block = motion.Block{
+		Src: c.srcY, Stride: c.strideY, X: col * 16, Y: row * 16, W: 16, H: 16, Filter: filter,
+		Predicted: c.near.Best, Cost: &f.Costs.Modes, Lambda: c.plan.SADLambda,
+	}
 }
 
 // keep makes the trial the best one if it is better, and tells whether it was.
-func (c *Coder) keep() bool {
+func (c *coder) keep() bool {
 	if c.other.score >= c.best.score {
 		return false
 	}
@@ -78,7 +93,7 @@ func (c *Coder) keep() bool {
 }
 
 // finish does step 5 and notes the macroblock's modes and levels.
-func (c *Coder) finish() {
+func (c *coder) finish() {
 	t := c.best
 	if t.YMode == entropy.BPred {
 		c.refineBPred(t)
@@ -93,7 +108,7 @@ func (c *Coder) finish() {
 	*c.around.Here = t.Macroblock
 	i := c.row*c.f.Modes.Cols + c.col
 	if c.f.KeepCoeffs {
-		c.f.Kept[i] = t.coeffs
+		c.f.Kept[i] = t.p.coeffs
 	}
 	if t.Skip {
 		token.Skip(c.above, &c.left, t.HasY2())
@@ -108,7 +123,7 @@ func (c *Coder) finish() {
 }
 
 // reconstruct does step 6.
-func (c *Coder) reconstruct() {
+func (c *coder) reconstruct() {
 	t, r := c.best, c.f.Recon
 	ya, ys := r.Y.At(c.col*16, c.row*16), r.Y.Stride
 	ca, cs := r.U.At(c.col*8, c.row*8), r.U.Stride
@@ -119,12 +134,12 @@ func (c *Coder) reconstruct() {
 		}
 	} else {
 		for y := range 16 {
-			copy(dstY[y*ys:][:16], t.y[y*16:])
+			copy(dstY[y*ys:][:16], t.p.y[y*16:])
 		}
 	}
 	for y := range 8 {
-		copy(dstU[y*cs:][:8], t.u[y*8:])
-		copy(dstV[y*cs:][:8], t.v[y*8:])
+		copy(dstU[y*cs:][:8], t.p.u[y*8:])
+		copy(dstV[y*cs:][:8], t.p.v[y*8:])
 	}
 	if t.Skip {
 		return

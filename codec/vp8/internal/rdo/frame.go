@@ -133,13 +133,24 @@ func (f *Frame) Start() {
 	f.Recon.IntraEdge()
 }
 
-// Row codes one row of macroblocks. Before a macroblock it calls wait with the number of macroblocks of the row above that
-// must be finished, and after it done with the number that are.
-func (f *Frame) Row(c *Coder, row int, wait, done func(n int)) {
-	c.left = token.Context{}
-	for col := range f.Modes.Cols {
-		wait(min(col+2, f.Modes.Cols))
-		c.code(f, col, row)
+// Row codes one row of macroblocks of frames that are made of one picture and predicted from the same references; what the first
+// learns serves the others. Before a macroblock it calls wait with the number of macroblocks of the row above that must be
+// finished, and after it done with the number that are.
+func (c *Coder) Row(frames []*Frame, row int, wait, done func(n int)) {
+	for len(c.coders) < len(frames) {
+		c.coders = append(c.coders, &coder{known: &c.known})
+	}
+	coders := c.coders[:len(frames)]
+	for _, k := range coders {
+		k.left = token.Context{}
+	}
+	cols := frames[0].Modes.Cols
+	for col := range cols {
+		wait(min(col+2, cols))
+		c.known.forget()
+		for i, k := range coders {
+			k.code(frames[i], col, row)
+		}
 		done(col + 1)
 	}
 }

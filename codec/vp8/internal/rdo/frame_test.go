@@ -87,13 +87,13 @@ func newFrame(src *picture.Picture, quantizer int, speed Speed, refs ...*picture
 func nothing(int) {}
 
 // code codes all macroblocks and calls each, if it is given, after every one.
-func code(f *Frame, each func(c *Coder, col, row int)) {
+func code(f *Frame, each func(c *coder, col, row int)) {
 	f.Start()
 	var c Coder
 	for row := range rows {
-		f.Row(&c, row, nothing, func(n int) {
+		c.Row([]*Frame{f}, row, nothing, func(n int) {
 			if each != nil {
-				each(&c, n-1, row)
+				each(c.coders[0], n-1, row)
 			}
 		})
 	}
@@ -117,7 +117,7 @@ func TestMovedPicture(t *testing.T) {
 				refs := []*picture.Picture{texture(1, 20), texture(2, 20), texture(3, 20)}
 				f := newFrame(moved(refs[ref-1], v), 20, thorough, refs...)
 				right := 0
-				code(f, func(_ *Coder, col, row int) {
+				code(f, func(_ *coder, col, row int) {
 					m := f.Modes.At(col, row)
 					if luma, _ := sse(f, col, row); m.Ref == ref && m.MV == v && m.Skip && luma == 0 {
 						right++
@@ -173,7 +173,7 @@ func TestScores(t *testing.T) {
 					var scored, weighed [2]int // of macroblocks without and with a Y2 block
 					above := make([]token.Context, cols)
 					var left token.Context
-					code(f, func(c *Coder, col, row int) {
+					code(f, func(c *coder, col, row int) {
 						if col == 0 {
 							left = token.Context{}
 						}
@@ -291,7 +291,7 @@ func TestRowsInStep(t *testing.T) {
 							advance[row-1]()
 						}
 					}
-					f.Row(new(Coder), row, wait, func(n int) {
+					new(Coder).Row([]*Frame{f}, row, wait, func(n int) {
 						done[row] = n
 						yield(n)
 					})
@@ -357,7 +357,7 @@ func TestSegments(t *testing.T) {
 			}
 		}
 		var total [4]int
-		code(f, func(_ *Coder, col, row int) {
+		code(f, func(_ *coder, col, row int) {
 			segment := f.Modes.At(col, row).Segment
 			if int(segment) != (col+row)%4 {
 				t.Errorf("macroblock %d,%d: segment %d", col, row, segment)
@@ -382,7 +382,7 @@ func TestEstimateTokens(t *testing.T) {
 			rate := 0
 			above := make([]token.Context, cols)
 			var left token.Context
-			code(f, func(_ *Coder, col, row int) {
+			code(f, func(_ *coder, col, row int) {
 				if col == 0 {
 					left = token.Context{}
 				}

@@ -11,15 +11,14 @@ import (
 
 // candidate is an inter mode with a whole-macroblock vector.
 type candidate struct {
-	mv    mode.MV
+	p     *prediction
 	yMode uint8
-	ref   uint8
 	rate  int // of the mode and vector, in 1/256 bit
 	cost  int // SATD and rate together
 }
 
 // tryInter does the steps 1 to 3.
-func (c *Coder) tryInter() {
+func (c *coder) tryInter() {
 	c.candidates = c.candidates[:0]
 	refs := 0
 	for ref := uint8(header.Last); ref < header.NumRefs; ref++ {
@@ -33,9 +32,7 @@ func (c *Coder) tryInter() {
 		if ref == header.Last && c.f.Speed.EarlySkip && c.skipsEarly() {
 			return
 		}
-		if mv, ok := c.search(ref); ok {
-			c.add(ref, entropy.NewMV, mv)
-		}
+		c.add(ref, entropy.NewMV, c.search(ref))
 	}
 	for range c.f.Speed.Candidates {
 		best := -1
@@ -56,9 +53,10 @@ func (c *Coder) tryInter() {
 }
 
 // add ranks a candidate, unless an earlier one has the same vector into the same reference.
-func (c *Coder) add(ref, yMode uint8, mv mode.MV) {
+func (c *coder) add(ref, yMode uint8, mv mode.MV) {
+	p := c.predictionOf(ref, mv)
 	for i := range c.candidates {
-		if c.candidates[i].ref == ref && c.candidates[i].mv == mv {
+		if c.candidates[i].p == p {
 			return
 		}
 	}
@@ -67,11 +65,8 @@ func (c *Coder) add(ref, yMode uint8, mv mode.MV) {
 	if yMode == entropy.NewMV {
 		rate += costs.MV(mv.Sub(c.near.Best))
 	}
-	plane := &c.f.Refs[ref].Y
-	filter.Inter(c.scratch[:], 16, plane, c.col*128+int(mv.X)*2, c.row*128+int(mv.Y)*2, 16, 16)
-	satd := distortion.SATD(c.srcY, c.strideY, c.scratch[:], 16, 16, 16)
-	cost := satd + c.plan.SADLambda*rate>>sadShift
-	c.candidates = append(c.candidates, candidate{mv, yMode, ref, rate, cost})
+	cost := p.satd + c.plan.SADLambda*rate>>sadShift
+	c.candidates = append(c.candidates, candidate{p, yMode, rate, cost})
 	c.interCost = min(c.interCost, cost)
 }
 
@@ -79,7 +74,7 @@ func (c *Coder) add(ref, yMode uint8, mv mode.MV) {
 const sadShift = 4 + 8
 
 // skipsEarly tries the best candidate so far and tells whether it needs no residue.
-func (c *Coder) skipsEarly() bool {
+func (c *coder) skipsEarly() bool {
 	best := 0
 	for i := range c.candidates {
 		if c.candidates[i].cost < c.candidates[best].cost {
@@ -92,36 +87,36 @@ func (c *Coder) skipsEarly() bool {
 }
 
 // try codes a candidate on trial.
-func (c *Coder) try(cand *candidate) {
+func (c *coder) try(cand *candidate) {
 	t := c.other
-	t.YMode, t.Ref, t.MV, t.rate = cand.yMode, cand.ref, cand.mv, cand.rate
-	c.predictInter(t)
+	t.p = cand.p
+	t.YMode, t.Ref, t.MV, t.rate = cand.yMode, cand.p.ref, cand.p.mv, cand.rate
 	c.scoreWhole(t)
 	c.keep()
 }
 
 // search finds the best vector into a reference.
-func (c *Coder) search(ref uint8) (mode.MV, bool) {
+func (c *coder) search(ref uint8) mode.MV {
 	found := &c.f.Vectors[c.row*c.f.Modes.Cols+c.col][ref]
-	if found.Valid {
-		return found.MV, true
+	if !found.Valid {
+		if c.known.found[ref].Valid {
+			*found = c.known.found[ref]
+			return found.MV
+		}
+		c.block.Ref = &c.f.Refs[ref].Y
+		starts := [...]mode.MV{c.near.Best, c.near.Nearest, c.near.Near, c.around.Left.MV, c.around.Above.MV, c.around.AboveLeft.MV}
+		r := c.block.Integer(starts[:], c.f.Speed.Step)
+		if c.f.Speed.Subpel {
+			r = c.block.Refine(r.MV, distortion.SATD, c.f.Speed.Diagonals, &c.scratch)
+		}
+		*found = Found{r.MV, true}
 	}
-	b := motion.Block{
-		Src: c.srcY, Stride: c.strideY, X: c.col * 16, Y: c.row * 16, W: 16, H: 16,
-		Ref: &c.f.Refs[ref].Y, Filter: filter,
-		Predicted: c.near.Best, Cost: &c.f.Costs.Modes, Lambda: c.plan.SADLambda,
-	}
-	starts := [...]mode.MV{c.near.Best, c.near.Nearest, c.near.Near, c.around.Left.MV, c.around.Above.MV, c.around.AboveLeft.MV}
-	r := b.Integer(starts[:], c.f.Speed.Step)
-	if c.f.Speed.Subpel {
-		r = b.Refine(r.MV, distortion.SATD, c.f.Speed.Diagonals, &c.scratch)
-	}
-	*found = Found{r.MV, true}
-	return r.MV, true
+	c.known.found[ref] = *found
+	return found.MV
 }
 
 // trySplits does step 3, in the reference of the best trial: the shapes of 8x8 blocks first, and the finer one if they helped.
-func (c *Coder) trySplits() {
+func (c *coder) trySplits() {
 	ref, whole := c.best.Ref, c.best.MV
 	if c.best.YMode == entropy.SplitMV || ref == header.Intra {
 		return
@@ -138,8 +133,9 @@ func (c *Coder) trySplits() {
 var splitSize = [entropy.NumSplits][2]int{{16, 8}, {8, 16}, {8, 8}, {4, 4}}
 
 // trySplit gives each part of a split shape the vector that costs least, and codes the result on trial.
-func (c *Coder) trySplit(ref uint8, whole mode.MV, shape uint8) bool {
+func (c *coder) trySplit(ref uint8, whole mode.MV, shape uint8) bool {
 	t := c.other
+	t.p = &t.own
 	costs := &c.f.Costs.Modes
 	t.YMode, t.Ref, t.Split = entropy.SplitMV, ref, shape
 	// The neighbours within the macroblock are looked up in place.
@@ -147,6 +143,8 @@ func (c *Coder) trySplit(ref uint8, whole mode.MV, shape uint8) bool {
 	a.Here = &t.Macroblock
 	t.rate = costs.Ref[ref] + c.near.Inter(entropy.SplitMV) + costs.Split(int(shape))
 	w, h := splitSize[shape][0], splitSize[shape][1]
+	found := &c.known.splits[shape]
+	searched := found.valid && found.ref == ref
 	var before mode.MV // vector of the part before
 	for part, first := range entropy.SplitFirst[shape] {
 		x, y := int(first&3)*4, int(first>>2)*4
@@ -166,10 +164,13 @@ func (c *Coder) trySplit(ref uint8, whole mode.MV, shape uint8) bool {
 		for _, mv := range [...]mode.MV{left, above, {}} {
 			consider(mv, b.Distortion(mv, distortion.SATD, &c.scratch))
 		}
-		starts := [...]mode.MV{whole, best, before, c.near.Best}
-		r := b.Integer(starts[:], min(c.f.Speed.Step, 4))
-		if c.f.Speed.Subpel {
-			r = b.Refine(r.MV, distortion.SATD, c.f.Speed.Diagonals, &c.scratch)
+		r := &found.parts[part]
+		if !searched {
+			starts := [...]mode.MV{whole, best, before, c.near.Best}
+			*r = b.Integer(starts[:], min(c.f.Speed.Step, 4))
+			if c.f.Speed.Subpel {
+				*r = b.Refine(r.MV, distortion.SATD, c.f.Speed.Diagonals, &c.scratch)
+			}
 		}
 		consider(r.MV, r.Distortion)
 		if whole != r.MV {
@@ -179,11 +180,12 @@ func (c *Coder) trySplit(ref uint8, whole mode.MV, shape uint8) bool {
 		t.rate += bestRate
 		before = best
 	}
+	found.ref, found.valid = ref, true
 	t.MV = t.MVs[15]
 	if c.weigh(t.rate, 0) >= c.best.score {
 		return false
 	}
-	c.predictInter(t)
+	c.predictSplit(t)
 	c.scoreWhole(t)
 	return c.keep()
 }

@@ -20,7 +20,7 @@ const (
 )
 
 // tryIntra does step 4.
-func (c *Coder) tryIntra() {
+func (c *coder) tryIntra() {
 	costs := &c.f.Costs.Modes
 	// Rank the 16x16 modes. They also tell whether any intra mode stands a chance.
 	var rank [4]int
@@ -28,7 +28,7 @@ func (c *Coder) tryIntra() {
 		t := c.other
 		t.YMode = uint8(m)
 		c.predictIntra(t)
-		rank[m] = distortion.SATD(c.srcY, c.strideY, t.y[:], 16, 16, 16) + c.plan.SADLambda*costs.YMode[m]>>sadShift
+		rank[m] = distortion.SATD(c.srcY, c.strideY, t.p.y[:], 16, 16, 16) + c.plan.SADLambda*costs.YMode[m]>>sadShift
 	}
 	if !c.f.Header.Key && min(rank[0], rank[1], rank[2], rank[3])*8 > c.interCost*c.f.Speed.IntraGate {
 		return
@@ -46,7 +46,7 @@ func (c *Coder) tryIntra() {
 		t.Ref, t.YMode, t.UVMode, t.MV = header.Intra, uint8(best), uvMode, mode.MV{}
 		t.rate = costs.Ref[header.Intra] + costs.YMode[best] + uvRate
 		c.predictIntra(t)
-		c.predictIntraChroma(&t.u, &t.v, uvMode)
+		c.predictIntraChroma(t, uvMode)
 		c.scoreWhole(t)
 		c.keep()
 	}
@@ -56,12 +56,12 @@ func (c *Coder) tryIntra() {
 }
 
 // chooseChroma finds the best chroma mode by trial; t is overwritten.
-func (c *Coder) chooseChroma(t *trial) (uvMode uint8, rate int) {
+func (c *coder) chooseChroma(t *trial) (uvMode uint8, rate int) {
 	best := infinite
 	costs := &c.f.Costs.Modes.UVMode
 	t.Ref = header.Intra // for the dead zone
 	for m := range costs {
-		c.predictIntraChroma(&t.u, &t.v, uint8(m))
+		c.predictIntraChroma(t, uint8(m))
 		tokens, dist := c.tryChroma(t)
 		if s := c.weigh(costs[m]+tokens, dist); s < best {
 			best, uvMode, rate = s, uint8(m), costs[m]
@@ -71,12 +71,12 @@ func (c *Coder) chooseChroma(t *trial) (uvMode uint8, rate int) {
 }
 
 // tryBPred chooses a mode for each 4x4 block, in order, each predicted from the reconstruction of those before.
-func (c *Coder) tryBPred(uvMode uint8, uvRate int) {
+func (c *coder) tryBPred(uvMode uint8, uvRate int) {
 	t := c.other
 	costs := c.f.Costs
 	t.Ref, t.YMode, t.UVMode, t.MV, t.Skip = header.Intra, entropy.BPred, uvMode, mode.MV{}, false
 	t.rate = costs.Modes.Ref[header.Intra] + costs.Modes.YMode[entropy.BPred] + uvRate
-	c.predictIntraChroma(&t.u, &t.v, uvMode)
+	c.predictIntraChroma(t, uvMode)
 	rateC, distC := c.tryChroma(t)
 	t.score = c.weigh(t.rate+costs.Modes.Skip[0]+rateC, distC)
 	t.ends[token.Y2] = 0
@@ -138,7 +138,7 @@ func (c *Coder) tryBPred(uvMode uint8, uvRate int) {
 }
 
 // fillWork copies the surroundings of the macroblock into the working area and returns the 4 pixels above and to the right.
-func (c *Coder) fillWork() [4]byte {
+func (c *coder) fillWork() [4]byte {
 	y := &c.f.Recon.Y
 	at := y.At(c.col*16, c.row*16)
 	copy(c.work[workOrigin-workStride-1:][:17], y.Pix[at-y.Stride-1:])
@@ -150,7 +150,7 @@ func (c *Coder) fillWork() [4]byte {
 	return aboveRight
 }
 
-func (c *Coder) gather(e *predict.Edge, b, at int, aboveRight []byte) {
+func (c *coder) gather(e *predict.Edge, b, at int, aboveRight []byte) {
 	if b&3 != 3 {
 		aboveRight = c.work[at-workStride+4:]
 	}
@@ -158,7 +158,7 @@ func (c *Coder) gather(e *predict.Edge, b, at int, aboveRight []byte) {
 }
 
 // placeBlock reconstructs a 4x4 block in the working area.
-func (c *Coder) placeBlock(t *trial, b, at int, pred []byte) {
+func (c *coder) placeBlock(t *trial, b, at int, pred []byte) {
 	for r := range 4 {
 		copy(c.work[at+r*workStride:][:4], pred[r*4:])
 	}
@@ -167,7 +167,7 @@ func (c *Coder) placeBlock(t *trial, b, at int, pred []byte) {
 
 // refineBPred codes the blocks of the best trial again with their modes, now with the trellis if there is to be one, and leaves
 // the reconstruction in the working area.
-func (c *Coder) refineBPred(t *trial) {
+func (c *coder) refineBPred(t *trial) {
 	costs := &c.f.Costs.Tokens
 	above, left := *c.above, c.left
 	aboveRight := c.fillWork()
@@ -177,7 +177,7 @@ func (c *Coder) refineBPred(t *trial) {
 		c.gather(&e, b, at, aboveRight[:])
 		var pred [16]byte
 		predict.Intra4x4(pred[:], 4, &e, t.BModes[b])
-		coeffs := t.coeffs.Block(b)
+		coeffs := t.p.coeffs.Block(b)
 		transform.ForwardDCT(c.srcY[lumaAt(b, c.strideY):], c.strideY, pred[:], 4, coeffs)
 		if c.f.Speed.Trellis {
 			ctx := token.ContextOf(&above, &left, b)
@@ -191,7 +191,7 @@ func (c *Coder) refineBPred(t *trial) {
 	if c.f.Speed.Trellis {
 		for b := token.FirstU; b < token.Y2; b++ {
 			ctx := token.ContextOf(&above, &left, b)
-			t.ends[b] = c.plan.UV.Trellis(t.coeffs.Block(b), t.levels.Block(b), 0, ctx, &costs[entropy.BlockChroma], c.plan.Lambda, quant.CoeffShift)
+			t.ends[b] = c.plan.UV.Trellis(t.p.coeffs.Block(b), t.levels.Block(b), 0, ctx, &costs[entropy.BlockChroma], c.plan.Lambda, quant.CoeffShift)
 			token.SetContext(&above, &left, b, t.ends[b])
 		}
 	}

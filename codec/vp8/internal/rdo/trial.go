@@ -1,22 +1,19 @@
 package rdo
 
 import (
-	"salsify/codec/vp8/internal/distortion"
 	"salsify/codec/vp8/internal/entropy"
 	"salsify/codec/vp8/internal/header"
 	"salsify/codec/vp8/internal/mode"
 	"salsify/codec/vp8/internal/predict"
 	"salsify/codec/vp8/internal/quant"
 	"salsify/codec/vp8/internal/token"
-	"salsify/codec/vp8/internal/transform"
 )
 
 // trial is one way to code a macroblock, tried out.
 type trial struct {
 	mode.Macroblock
-	y      [256]byte // prediction, 16 a row
-	u, v   [64]byte  // 8 a row
-	coeffs token.Coeffs
+	p      *prediction
+	own    prediction // of those that no other trial can share: of intra modes and of split vectors
 	levels token.Coeffs
 	ends   token.Ends
 	rate   int // of the modes, in 1/256 bit, without the skip flag
@@ -31,48 +28,36 @@ const infinite = 1 << 60
 func lumaAt(b, stride int) int   { return (b>>2)*4*stride + (b&3)*4 }
 func chromaAt(b, stride int) int { return (b>>1)*4*stride + (b&1)*4 }
 
-// predictInter makes the prediction of an inter trial.
-func (c *Coder) predictInter(t *trial) {
-	c.predictLuma(t)
-	c.predictChroma(t)
-}
-
-func (c *Coder) predictLuma(t *trial) {
+// predictSplit makes the prediction of a trial with split vectors.
+func (c *coder) predictSplit(t *trial) {
 	ref := c.f.Refs[t.Ref]
-	if t.YMode == entropy.SplitMV {
-		predict.LumaSplit(filter, t.y[:], 16, &ref.Y, &t.Macroblock, c.col, c.row)
-		return
+	t.p.has = hasLuma | hasChroma
+	predict.LumaSplit(filter, t.p.y[:], 16, &ref.Y, &t.Macroblock, c.col, c.row)
+	for b := range 4 {
+		bx, by := b&1, b>>1
+		cx, cy := predict.ChromaMV(&t.Macroblock, bx, by, false)
+		at := chromaAt(b, 8)
+		filter.Inter(t.p.u[at:], 8, &ref.U, c.col*64+bx*32+cx, c.row*64+by*32+cy, 4, 4)
+		filter.Inter(t.p.v[at:], 8, &ref.V, c.col*64+bx*32+cx, c.row*64+by*32+cy, 4, 4)
 	}
-	filter.Inter(t.y[:], 16, &ref.Y, c.col*128+int(t.MV.X)*2, c.row*128+int(t.MV.Y)*2, 16, 16)
-}
-
-func (c *Coder) predictChroma(t *trial) {
-	ref := c.f.Refs[t.Ref]
-	if t.YMode == entropy.SplitMV {
-		for b := range 4 {
-			bx, by := b&1, b>>1
-			cx, cy := predict.ChromaMV(&t.Macroblock, bx, by, false)
-			at := chromaAt(b, 8)
-			filter.Inter(t.u[at:], 8, &ref.U, c.col*64+bx*32+cx, c.row*64+by*32+cy, 4, 4)
-			filter.Inter(t.v[at:], 8, &ref.V, c.col*64+bx*32+cx, c.row*64+by*32+cy, 4, 4)
-		}
-		return
-	}
-	filter.Inter(t.u[:], 8, &ref.U, c.col*64+int(t.MV.X), c.row*64+int(t.MV.Y), 8, 8)
-	filter.Inter(t.v[:], 8, &ref.V, c.col*64+int(t.MV.X), c.row*64+int(t.MV.Y), 8, 8)
 }
 
 // predictIntra makes the luma prediction of a whole-macroblock intra mode.
-func (c *Coder) predictIntra(t *trial) {
+func (c *coder) predictIntra(t *trial) {
+	t.p = &t.own
+	t.p.has = hasLuma
 	y := &c.f.Recon.Y
-	predict.Intra(t.y[:], 16, y.Pix, y.At(c.col*16, c.row*16), y.Stride, 16, t.YMode, c.row > 0, c.col > 0)
+	predict.Intra(t.p.y[:], 16, y.Pix, y.At(c.col*16, c.row*16), y.Stride, 16, t.YMode, c.row > 0, c.col > 0)
 }
 
-func (c *Coder) predictIntraChroma(u, v *[64]byte, uvMode uint8) {
+// predictIntraChroma makes the chroma prediction of an intra mode.
+func (c *coder) predictIntraChroma(t *trial, uvMode uint8) {
+	t.p = &t.own
+	t.p.has = t.p.has&^(hasChromaCoeffs|hasSquaredErr) | hasChroma
 	r := c.f.Recon
 	at := r.U.At(c.col*8, c.row*8)
-	predict.Intra(u[:], 8, r.U.Pix, at, r.U.Stride, 8, uvMode, c.row > 0, c.col > 0)
-	predict.Intra(v[:], 8, r.V.Pix, at, r.V.Stride, 8, uvMode, c.row > 0, c.col > 0)
+	predict.Intra(t.p.u[:], 8, r.U.Pix, at, r.U.Stride, 8, uvMode, c.row > 0, c.col > 0)
+	predict.Intra(t.p.v[:], 8, r.V.Pix, at, r.V.Stride, 8, uvMode, c.row > 0, c.col > 0)
 }
 
 // rounding is the dead zone for a trial's residue.
@@ -85,15 +70,14 @@ func rounding(t *trial) int {
 
 // tryLuma transforms and quantizes the luma residue of a trial with a whole prediction. It returns the rate of its tokens and
 // the distortion, in the units of scores.
-func (c *Coder) tryLuma(t *trial) (rate, dist int) {
+func (c *coder) tryLuma(t *trial) (rate, dist int) {
 	hasY2 := t.HasY2()
 	kind, first := lumaKind(hasY2)
 	above, left := *c.above, c.left
 	round := rounding(t)
-	transform.ForwardDCTs(c.srcY, c.strideY, t.y[:], 16, 16, 16, t.coeffs[:])
+	c.transformLuma(t.p)
 	if hasY2 {
-		y2 := t.coeffs.Block(token.Y2)
-		transform.ForwardWHT(t.coeffs[:], y2)
+		y2 := t.p.coeffs.Block(token.Y2)
 		end, e := c.plan.Y2.Quantize(y2, t.levels.Block(token.Y2), 0, round)
 		t.ends[token.Y2] = end
 		dist += e << quant.Y2Shift
@@ -101,7 +85,7 @@ func (c *Coder) tryLuma(t *trial) (rate, dist int) {
 	} else {
 		t.ends[token.Y2] = 0
 	}
-	e := c.plan.Y1.QuantizeBlocks(t.coeffs[:], t.levels[:], t.ends[:token.FirstU], first, round)
+	e := c.plan.Y1.QuantizeBlocks(t.p.coeffs[:], t.levels[:], t.ends[:token.FirstU], first, round)
 	for b, end := range t.ends[:token.FirstU] {
 		rate += c.f.Costs.Tokens.Block(kind, token.ContextOf(&above, &left, b), first, end, t.levels.Block(b))
 		token.SetContext(&above, &left, b, end)
@@ -110,12 +94,11 @@ func (c *Coder) tryLuma(t *trial) (rate, dist int) {
 }
 
 // tryChroma does the same with the chroma residue.
-func (c *Coder) tryChroma(t *trial) (rate, dist int) {
+func (c *coder) tryChroma(t *trial) (rate, dist int) {
 	above, left := *c.above, c.left
 	round := rounding(t)
-	transform.ForwardDCTs(c.srcU, c.strideUV, t.u[:], 8, 8, 8, t.coeffs[16*token.FirstU:])
-	transform.ForwardDCTs(c.srcV, c.strideUV, t.v[:], 8, 8, 8, t.coeffs[16*token.FirstV:])
-	e := c.plan.UV.QuantizeBlocks(t.coeffs[16*token.FirstU:], t.levels[16*token.FirstU:], t.ends[token.FirstU:token.Y2], 0, round)
+	c.transformChroma(t.p)
+	e := c.plan.UV.QuantizeBlocks(t.p.coeffs[16*token.FirstU:], t.levels[16*token.FirstU:], t.ends[token.FirstU:token.Y2], 0, round)
 	for b := token.FirstU; b < token.Y2; b++ {
 		end := t.ends[b]
 		rate += c.f.Costs.Tokens.Block(entropy.BlockChroma, token.ContextOf(&above, &left, b), 0, end, t.levels.Block(b))
@@ -125,17 +108,15 @@ func (c *Coder) tryChroma(t *trial) (rate, dist int) {
 }
 
 // weigh puts rate and distortion together.
-func (c *Coder) weigh(rate, dist int) int { return dist + int(c.plan.Lambda)*rate }
+func (c *coder) weigh(rate, dist int) int { return dist + int(c.plan.Lambda)*rate }
 
 // predictionError is the distortion if the prediction is left as it is.
-func (c *Coder) predictionError(t *trial) int {
-	sse := distortion.SSE(c.srcY, c.strideY, t.y[:], 16, 16, 16) +
-		distortion.SSE(c.srcU, c.strideUV, t.u[:], 8, 8, 8) + distortion.SSE(c.srcV, c.strideUV, t.v[:], 8, 8, 8)
-	return sse << quant.DistortionShift
+func (c *coder) predictionError(t *trial) int {
+	return c.squaredError(t.p) << quant.DistortionShift
 }
 
 // score tries a trial whose prediction is whole, coded and skipped, and notes the better way.
-func (c *Coder) scoreWhole(t *trial) {
+func (c *coder) scoreWhole(t *trial) {
 	rateY, distY := c.tryLuma(t)
 	rateC, distC := c.tryChroma(t)
 	skip := &c.f.Costs.Modes.Skip
@@ -148,7 +129,7 @@ func (c *Coder) scoreWhole(t *trial) {
 }
 
 // refine replaces the levels of a trial with a whole prediction by those of the trellis, and decides again whether to skip.
-func (c *Coder) refine(t *trial) {
+func (c *coder) refine(t *trial) {
 	if t.Skip && !c.f.Speed.Trellis {
 		return
 	}
@@ -156,7 +137,7 @@ func (c *Coder) refine(t *trial) {
 	above, left := *c.above, c.left
 	rate, dist := 0, 0
 	block := func(b, kind, first int, q *quant.Quantizer, shift uint) {
-		coeffs, levels := t.coeffs.Block(b), t.levels.Block(b)
+		coeffs, levels := t.p.coeffs.Block(b), t.levels.Block(b)
 		ctx := token.ContextOf(&above, &left, b)
 		end := q.Trellis(coeffs, levels, first, ctx, &costs[kind], c.plan.Lambda, shift)
 		t.ends[b] = end

@@ -1,0 +1,139 @@
+package rdo
+
+import (
+	"salsify/codec/vp8/internal/distortion"
+	"salsify/codec/vp8/internal/mode"
+	"salsify/codec/vp8/internal/motion"
+	"salsify/codec/vp8/internal/token"
+	"salsify/codec/vp8/internal/transform"
+)
+
+// What does not depend on the quantizer is found out once for a macroblock, by the first frame that asks, for all frames that are
+// made of one picture:
+//
+//   - where motion search found it, whole and split;
+//   - predictions from the references, their SATD and squared error, and the transform coefficients of the residue.
+//
+// What depends on the reconstruction of neighbours, as intra prediction does, is each frame's own.
+
+// known is what is known of the macroblock that is being coded.
+type known struct {
+	found       [4]Found // by reference
+	splits      [4]foundSplit
+	keys        []uint64      // of the predictions that there are
+	predictions []*prediction // and memory for more: four vectors into each of three references at most, for each frame
+}
+
+// foundSplit is where the search found the parts of a split shape.
+type foundSplit struct {
+	valid bool
+	ref   uint8
+	parts [16]motion.Result
+}
+
+// prediction is a way to predict a macroblock, and what is left of the source then.
+type prediction struct {
+	ref        uint8 // of inter predictions with one vector
+	mv         mode.MV
+	has        uint8 // which of the following are there
+	satd       int   // of luma
+	squaredErr int   // of luma and chroma
+	y          [256]byte
+	u, v       [64]byte
+	coeffs     token.Coeffs // of the residue; Y2 as if there were one
+}
+
+// What a prediction has.
+const (
+	hasLuma = 1 << iota
+	hasChroma
+	hasLumaCoeffs
+	hasChromaCoeffs
+	hasSquaredErr
+)
+
+// forget begins another macroblock.
+func (k *known) forget() {
+	k.keys = k.keys[:0]
+	for i := range k.found {
+		k.found[i].Valid = false
+	}
+	for i := range k.splits {
+		k.splits[i].valid = false
+	}
+}
+
+// predictionOf gives the prediction from a reference with one vector. At first only its SATD is known.
+func (c *coder) predictionOf(ref uint8, mv mode.MV) *prediction {
+	k := c.known
+	key := uint64(ref)<<32 | uint64(uint16(mv.X))<<16 | uint64(uint16(mv.Y))
+	for i, have := range k.keys {
+		if have == key {
+			return k.predictions[i]
+		}
+	}
+	if k.keys = append(k.keys, key); len(k.keys) > len(k.predictions) {
+		k.predictions = append(k.predictions, new(prediction))
+	}
+	p := k.predictions[len(k.keys)-1]
+	p.ref, p.mv, p.has = ref, mv, 0
+	plane := &c.f.Refs[ref].Y
+	c.block.Ref = plane
+	if at, ok := c.block.Whole(mv); ok {
+		p.satd = distortion.SATD(c.srcY, c.strideY, plane.Pix[at:], plane.Stride, 16, 16)
+	} else {
+		c.needLuma(p)
+		p.satd = distortion.SATD(c.srcY, c.strideY, p.y[:], 16, 16, 16)
+	}
+	return p
+}
+
+// needLuma makes the luma prediction unless it is there.
+func (c *coder) needLuma(p *prediction) {
+	if p.has&hasLuma == 0 {
+		p.has |= hasLuma
+		filter.Inter(p.y[:], 16, &c.f.Refs[p.ref].Y, c.col*128+int(p.mv.X)*2, c.row*128+int(p.mv.Y)*2, 16, 16)
+	}
+}
+
+// needChroma makes the chroma prediction unless it is there.
+func (c *coder) needChroma(p *prediction) {
+	if p.has&hasChroma == 0 {
+		p.has |= hasChroma
+		r := c.f.Refs[p.ref]
+		filter.Inter(p.u[:], 8, &r.U, c.col*64+int(p.mv.X), c.row*64+int(p.mv.Y), 8, 8)
+		filter.Inter(p.v[:], 8, &r.V, c.col*64+int(p.mv.X), c.row*64+int(p.mv.Y), 8, 8)
+	}
+}
+
+// transformLuma makes the coefficients of the luma residue unless they are there.
+func (c *coder) transformLuma(p *prediction) {
+	if p.has&hasLumaCoeffs == 0 {
+		c.needLuma(p)
+		p.has |= hasLumaCoeffs
+		transform.ForwardDCTs(c.srcY, c.strideY, p.y[:], 16, 16, 16, p.coeffs[:])
+		transform.ForwardWHT(p.coeffs[:], p.coeffs.Block(token.Y2))
+	}
+}
+
+// transformChroma makes the coefficients of the chroma residue unless they are there.
+func (c *coder) transformChroma(p *prediction) {
+	if p.has&hasChromaCoeffs == 0 {
+		c.needChroma(p)
+		p.has |= hasChromaCoeffs
+		transform.ForwardDCTs(c.srcU, c.strideUV, p.u[:], 8, 8, 8, p.coeffs[16*token.FirstU:])
+		transform.ForwardDCTs(c.srcV, c.strideUV, p.v[:], 8, 8, 8, p.coeffs[16*token.FirstV:])
+	}
+}
+
+// squaredError is the squared error of the prediction as it is.
+func (c *coder) squaredError(p *prediction) int {
+	if p.has&hasSquaredErr == 0 {
+		c.needLuma(p)
+		c.needChroma(p)
+		p.has |= hasSquaredErr
+		p.squaredErr = distortion.SSE(c.srcY, c.strideY, p.y[:], 16, 16, 16) +
+			distortion.SSE(c.srcU, c.strideUV, p.u[:], 8, 8, 8) + distortion.SSE(c.srcV, c.strideUV, p.v[:], 8, 8, 8)
+	}
+	return p.squaredErr
+}
