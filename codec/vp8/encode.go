@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"image"
 	"sync"
+	"sync/atomic"
 
 	"salsify/codec/vp8/internal/boolcoder"
 	"salsify/codec/vp8/internal/header"
@@ -316,14 +317,14 @@ func codeMacroblocks(all []*encoder, goroutines int) {
 	for i := range progress {
 		progress[i].ready = sync.NewCond(&progress[i].Mutex)
 	}
-	progress[0].done = cols
+	progress[0].done.Store(int32(cols))
 	var working sync.WaitGroup
 	for i := range n {
 		working.Go(func() {
 			coder := coders.Get().(*rdo.Coder)
 			defer coders.Put(coder)
 			for row := i; row < rows; row += n {
-				coder.Row(frames, row, progress[row].wait, progress[row+1].advance)
+				coder.Row(frames, row, func(n int) { progress[row].wait(n, cols) }, progress[row+1].advance)
 			}
 		})
 	}
@@ -334,24 +335,36 @@ var coders = sync.Pool{New: func() any { return new(rdo.Coder) }}
 
 // rowProgress is how many macroblocks of a row are done.
 type rowProgress struct {
+	done    atomic.Int32
+	waiting atomic.Bool
 	sync.Mutex
 	ready *sync.Cond
-	done  int
 }
 
-func (p *rowProgress) wait(n int) {
+// restAhead: who has to wait for the row above waits until it is so many macroblocks further ahead, rather than be woken for each.
+const restAhead = 8
+
+func (p *rowProgress) wait(n, of int) {
+	if int(p.done.Load()) >= n {
+		return
+	}
+	n = min(n+restAhead, of)
 	p.Lock()
-	for p.done < n {
+	p.waiting.Store(true) // before done is looked at again: advance does it the other way round, so that one sees the other
+	for int(p.done.Load()) < n {
 		p.ready.Wait()
 	}
+	p.waiting.Store(false)
 	p.Unlock()
 }
 
 func (p *rowProgress) advance(n int) {
-	p.Lock()
-	p.done = n
-	p.Unlock()
-	p.ready.Signal()
+	p.done.Store(int32(n))
+	if p.waiting.Load() {
+		p.Lock()
+		p.ready.Signal()
+		p.Unlock()
+	}
 }
 
 // write does step 6.

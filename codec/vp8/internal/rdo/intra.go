@@ -62,8 +62,8 @@ func (c *coder) chooseChroma(t *trial) (uvMode uint8, rate int) {
 	t.Ref = header.Intra // for the dead zone
 	for m := range costs {
 		c.predictIntraChroma(t, uint8(m))
-		tokens, dist := c.tryChroma(t)
-		if s := c.weigh(costs[m]+tokens, dist); s < best {
+		dist := c.quantizeChroma(t)
+		if s := c.weigh(costs[m]+c.chromaRate(t), dist); s < best {
 			best, uvMode, rate = s, uint8(m), costs[m]
 		}
 	}
@@ -77,8 +77,8 @@ func (c *coder) tryBPred(uvMode uint8, uvRate int) {
 	t.Ref, t.YMode, t.UVMode, t.MV, t.Skip = header.Intra, entropy.BPred, uvMode, mode.MV{}, false
 	t.rate = costs.Modes.Ref[header.Intra] + costs.Modes.YMode[entropy.BPred] + uvRate
 	c.predictIntraChroma(t, uvMode)
-	rateC, distC := c.tryChroma(t)
-	t.score = c.weigh(t.rate+costs.Modes.Skip[0]+rateC, distC)
+	distC := c.quantizeChroma(t)
+	t.score = c.weigh(t.rate+costs.Modes.Skip[0]+c.chromaRate(t), distC)
 	t.ends[token.Y2] = 0
 	a := c.around
 	a.Here = &t.Macroblock

@@ -68,43 +68,52 @@ func rounding(t *trial) int {
 	return quant.RoundInter
 }
 
-// tryLuma transforms and quantizes the luma residue of a trial with a whole prediction. It returns the rate of its tokens and
-// the distortion, in the units of scores.
-func (c *coder) tryLuma(t *trial) (rate, dist int) {
-	hasY2 := t.HasY2()
-	kind, first := lumaKind(hasY2)
-	above, left := *c.above, c.left
-	round := rounding(t)
+// quantizeLuma transforms and quantizes the luma residue of a trial with a whole prediction. It returns the distortion, in the
+// units of scores.
+func (c *coder) quantizeLuma(t *trial) (dist int) {
 	c.transformLuma(t.p)
+	hasY2 := t.HasY2()
+	round := rounding(t)
+	t.ends[token.Y2] = 0
 	if hasY2 {
-		y2 := t.p.coeffs.Block(token.Y2)
-		end, e := c.plan.Y2.Quantize(y2, t.levels.Block(token.Y2), 0, round)
+		end, e := c.plan.Y2.Quantize(t.p.coeffs.Block(token.Y2), t.levels.Block(token.Y2), 0, round)
 		t.ends[token.Y2] = end
-		dist += e << quant.Y2Shift
-		rate += c.f.Costs.Tokens.Block(entropy.BlockY2, token.ContextOf(&above, &left, token.Y2), 0, end, t.levels.Block(token.Y2))
-	} else {
-		t.ends[token.Y2] = 0
+		dist = e << quant.Y2Shift
 	}
-	e := c.plan.Y1.QuantizeBlocks(t.p.coeffs[:], t.levels[:], t.ends[:token.FirstU], first, round)
+	_, first := lumaKind(hasY2)
+	return dist + c.plan.Y1.QuantizeBlocks(t.p.coeffs[:], t.levels[:], t.ends[:token.FirstU], first, round)<<quant.CoeffShift
+}
+
+// quantizeChroma does the same with the chroma residue.
+func (c *coder) quantizeChroma(t *trial) (dist int) {
+	c.transformChroma(t.p)
+	const from = 16 * token.FirstU
+	return c.plan.UV.QuantizeBlocks(t.p.coeffs[from:], t.levels[from:], t.ends[token.FirstU:token.Y2], 0, rounding(t)) << quant.CoeffShift
+}
+
+// lumaRate is the rate of a trial's luma tokens.
+func (c *coder) lumaRate(t *trial) (rate int) {
+	above, left := *c.above, c.left
+	kind, first := lumaKind(t.HasY2())
+	if t.HasY2() {
+		rate = c.f.Costs.Tokens.Block(entropy.BlockY2, token.ContextOf(&above, &left, token.Y2), 0, t.ends[token.Y2], t.levels.Block(token.Y2))
+	}
 	for b, end := range t.ends[:token.FirstU] {
 		rate += c.f.Costs.Tokens.Block(kind, token.ContextOf(&above, &left, b), first, end, t.levels.Block(b))
 		token.SetContext(&above, &left, b, end)
 	}
-	return rate, dist + e<<quant.CoeffShift
+	return rate
 }
 
-// tryChroma does the same with the chroma residue.
-func (c *coder) tryChroma(t *trial) (rate, dist int) {
+// chromaRate is the rate of a trial's chroma tokens.
+func (c *coder) chromaRate(t *trial) (rate int) {
 	above, left := *c.above, c.left
-	round := rounding(t)
-	c.transformChroma(t.p)
-	e := c.plan.UV.QuantizeBlocks(t.p.coeffs[16*token.FirstU:], t.levels[16*token.FirstU:], t.ends[token.FirstU:token.Y2], 0, round)
 	for b := token.FirstU; b < token.Y2; b++ {
 		end := t.ends[b]
 		rate += c.f.Costs.Tokens.Block(entropy.BlockChroma, token.ContextOf(&above, &left, b), 0, end, t.levels.Block(b))
 		token.SetContext(&above, &left, b, end)
 	}
-	return rate, e << quant.CoeffShift
+	return rate
 }
 
 // weigh puts rate and distortion together.
@@ -115,16 +124,19 @@ func (c *coder) predictionError(t *trial) int {
 	return c.squaredError(t.p) << quant.DistortionShift
 }
 
-// score tries a trial whose prediction is whole, coded and skipped, and notes the better way.
+// scoreWhole tries a trial whose prediction is whole, coded and skipped, and notes the better way.
 func (c *coder) scoreWhole(t *trial) {
-	rateY, distY := c.tryLuma(t)
-	rateC, distC := c.tryChroma(t)
+	dist := c.quantizeLuma(t) + c.quantizeChroma(t)
 	skip := &c.f.Costs.Modes.Skip
-	t.Skip = false
-	t.tokens = rateY + rateC
-	t.score = c.weigh(t.rate+skip[0]+t.tokens, distY+distC)
-	if s := c.weigh(t.rate+skip[1], c.predictionError(t)); s <= t.score {
-		t.Skip, t.score = true, s
+	skipped := c.weigh(t.rate+skip[1], c.predictionError(t))
+	if !t.anyEnd() {
+		t.Skip, t.score, t.tokens = true, skipped, 0
+		return
+	}
+	t.tokens = c.lumaRate(t) + c.chromaRate(t)
+	t.score = c.weigh(t.rate+skip[0]+t.tokens, dist)
+	if t.Skip = skipped <= t.score; t.Skip {
+		t.score = skipped
 	}
 }
 
@@ -164,11 +176,4 @@ func (c *coder) refine(t *trial) {
 }
 
 // anyEnd tells whether a trial has tokens at all.
-func (t *trial) anyEnd() bool {
-	for _, e := range t.ends {
-		if e != 0 {
-			return true
-		}
-	}
-	return false
-}
+func (t *trial) anyEnd() bool { return t.ends != token.Ends{} }
