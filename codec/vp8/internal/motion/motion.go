@@ -89,8 +89,12 @@ func (b *Block) tryRing(best *Result, cx, cy, step int, ring *[4][2]int) (better
 func (b *Block) Integer(candidates []mode.MV, step int) Result {
 	best := Result{WithMVCost: 1 << 40}
 	b.try(&best, 0, 0)
+	var before [2]int // the last one tried: neighbours mostly moved alike
 	for _, c := range candidates {
-		b.try(&best, (int(c.X)+2)>>2, (int(c.Y)+2)>>2)
+		if at := [2]int{(int(c.X) + 2) >> 2, (int(c.Y) + 2) >> 2}; at != before && at != [2]int{} {
+			b.try(&best, at[0], at[1])
+			before = at
+		}
 	}
 	for ; step > 0; step >>= 1 {
 		// At each step size the centre follows the best neighbour as long as there is one.
