@@ -18,9 +18,6 @@ type effort struct {
 	sharpness  bool // its sharpness is searched too
 }
 
-// noGate lets intra modes be looked at always.
-const noGate = 1 << 20
-
 var efforts = [MaxEffort + 1]effort{
 	0: {
 		rdo: rdo.Speed{
@@ -98,7 +95,7 @@ var efforts = [MaxEffort + 1]effort{
 	10: {
 		rdo: rdo.Speed{
 			Refs: 3, Step: 32, Subpel: true, Diagonals: true, Candidates: 8, Splits: 2,
-			IntraGate: noGate, IntraModes: 4, BModes: 10, Trellis: true,
+			IntraGate: rdo.NoGate, IntraModes: 4, BModes: 10, Trellis: true,
 		},
 		filterRows: 1,
 		sharpness:  true,

@@ -23,7 +23,7 @@ const activityScale = 16
 
 // activityFloor is added to a block's variance (in squared pixels, times 64^2): below the second constant of SSIM, variance
 // stops to matter.
-const activityFloor = ssimC2 / 2
+const activityFloor = distortion.SSIMC2 / 2
 
 // stepPerActivity is how the logarithm of the step follows the activity, in 1/16. SSIM alone would have 8: the square root of
 // the variance.
@@ -68,13 +68,16 @@ func (e *encoder) measureActivity() int {
 	e.activity, e.segmap = e.activity[:n], e.segmap[:n]
 	clear(e.segmap)
 	y := &e.source.Y
-	for i := range e.activity {
-		at := y.At(i%m.Cols*16, i/m.Cols*16)
-		sum := 0
-		for _, o := range [4]int{0, 8, 8 * y.Stride, 8*y.Stride + 8} {
-			sum += log2(distortion.Variance(y.Pix[at+o:], y.Stride, 8, 8) + activityFloor)
+	var variances [4]int
+	for row := range m.Rows {
+		for col := range m.Cols {
+			distortion.Variances(&variances, y.Pix[y.At(col*16, row*16):], y.Stride)
+			sum := 0
+			for _, v := range variances {
+				sum += log2(v + activityFloor)
+			}
+			e.activity[row*m.Cols+col] = uint16(sum / 4)
 		}
-		e.activity[i] = uint16(sum / 4)
 	}
 	return n
 }
@@ -82,8 +85,8 @@ func (e *encoder) measureActivity() int {
 // log2 is the binary logarithm in units of activityScale, with the fraction taken linearly.
 func log2(v int) int {
 	exponent := bits.Len(uint(v)) - 1
-	fraction := (v<<8>>exponent - 1<<8) * activityScale >> 8
-	return exponent*activityScale + fraction
+	onePlusFraction := v * activityScale >> (exponent & 63)
+	return (exponent-1)*activityScale + onePlusFraction
 }
 
 // clusterActivity finds the centres of four clusters of activity, in rising order, by the iteration of Lloyd.

@@ -24,10 +24,9 @@ func (k *kernels) distortion() {
 	}
 	k.satd4x4()
 	k.satds()
-	for _, w := range []int{16, 8} {
-		k.moments(w)
-	}
+	k.variance()
 	k.jointMoments()
+	k.distortionAVX2()
 }
 
 // twoBlocks is what most kernels of this family take.
@@ -96,12 +95,7 @@ func (k *kernels) sads(w int) {
 	k.function(name, "func(a *byte, aStride int, b0 *byte, b1 *byte, b2 *byte, b3 *byte, bStride int, h int, out *[4]int)",
 		fmt.Sprintf("%s gives the sadGo of blocks %d pixels wide and h pixels high, a multiple of 4: of a and each b.", name, w))
 	a, h := k.rows("a", "aStride"), k.param("h")
-	var b [4]rows
-	b[0] = k.rows("b0", "bStride")
-	for i := 1; i < 4; i++ {
-		b[i] = b[0]
-		b[i].at = k.param(fmt.Sprint("b", i))
-	}
+	b := k.fourBlocks()
 	var sums [4]reg.VecVirtual
 	for i := range sums {
 		sums[i] = k.zero()
@@ -127,6 +121,16 @@ func (k *kernels) sads(w int) {
 		k.store(8, sums[i], Mem{Base: out, Disp: 8 * i})
 	}
 	k.RET()
+}
+
+// fourBlocks loads the parameters b0 to b3 and their stride.
+func (k *kernels) fourBlocks() (b [4]rows) {
+	b[0] = k.rows("b0", "bStride")
+	for i := 1; i < 4; i++ {
+		b[i] = b[0]
+		b[i].at = k.param(fmt.Sprint("b", i))
+	}
+	return b
 }
 
 // sse sums the squared differences of blocks 8 or 16 pixels wide. The sums of 32 bits have room for 16512 rows, more than a
@@ -354,50 +358,51 @@ func (k *kernels) transposeDoubleWords(p *[4]reg.VecVirtual) {
 	*p = [4]reg.VecVirtual{lowA, highA, p[0], highB}
 }
 
-// moments sums pixels and their squares.
-func (k *kernels) moments(w int) {
-	name := fmt.Sprintf("moments%d", w)
-	k.function(name, "func(a *byte, stride int, h int) (sum int, squares int)",
-		fmt.Sprintf("%s is momentsGo of blocks %d pixels wide and h pixels high, a multiple of 4 below 16384.", name, w))
-	a, h := k.rows("a", "stride"), k.param("h")
-	zero, sum, squares := k.zero(), k.zero(), k.zero()
+// variance sums the pixels and their squares of an 8x8 block.
+func (k *kernels) variance() {
+	k.function("variance8x8", "func(a *byte, stride int) (variance int)", "variance8x8 is varianceGo.")
+	a := k.rows("a", "stride")
+	zero, sums, squares := k.zero(), k.zero(), k.zero()
+	n := k.GP64()
+	k.MOVQ(U64(2), n)
 	k.Label("rows")
-	for y := 0; y < 4; y += 16 / w {
-		p := k.pixels(w, a, y)
+	for y := 0; y < 4; y += 2 {
+		p := k.pixels(8, a, y)
 		s := k.copy(p)
 		k.PSADBW(zero, s)
-		k.PADDQ(s, sum)
+		k.PADDQ(s, sums)
 		k.addSquares(p, zero, squares)
 	}
 	k.step(a, 4)
-	k.SUBQ(Imm(4), h)
+	k.DECQ(n)
 	k.JNE(LabelRef("rows"))
 	k.widen(squares, zero)
-	k.setSum(squares, "squares")
-	k.setSum(sum, "sum")
+	k.PADDQ(k.highHalf(squares), squares)
+	k.PADDQ(k.highHalf(sums), sums)
+	k.PSLLQ(Imm(6), squares)
+	k.PMULULQ(sums, sums)
+	k.PSUBQ(sums, squares)
+	variance := k.GP64()
+	k.MOVQ(squares, variance)
+	k.Store(variance, k.ReturnIndex(0))
 	k.RET()
 }
 
-// jointMoments sums the pixels of two blocks of 8x8, their squares and their products.
+// jointMoments sums the pixels of two windows, the squares of both and their products.
 func (k *kernels) jointMoments() {
-	k.function("jointMoments8x8", "func("+twoBlocks+", out *[5]int)",
-		"jointMoments8x8 is jointMomentsGo of blocks of 8x8 pixels.")
+	k.function("jointMoments8x8", "func("+twoBlocks+", out *[4]int32)", "jointMoments8x8 is jointMomentsGo of windows of 8x8 pixels.")
 	a, b := k.rows("a", "aStride"), k.rows("b", "bStride")
 	zero := k.zero()
-	// The sums of 32 bits have room: 4*4*255^2*2 at most.
-	var sums [5]reg.VecVirtual
-	for i := range sums {
-		sums[i] = k.zero()
-	}
-	h := k.GP64()
-	k.MOVQ(U64(8), h)
+	sumsA, sumsB, squares, products := k.zero(), k.zero(), k.zero(), k.zero()
+	n := k.GP64()
+	k.MOVQ(U64(2), n)
 	k.Label("rows")
 	for y := 0; y < 4; y += 2 {
 		pa, pb := k.pixels(8, a, y), k.pixels(8, b, y)
-		for i, p := range []reg.VecVirtual{pa, pb} {
-			s := k.copy(p)
+		for _, p := range [][2]reg.VecVirtual{{pa, sumsA}, {pb, sumsB}} {
+			s := k.copy(p[0])
 			k.PSADBW(zero, s)
-			k.PADDQ(s, sums[i])
+			k.PADDQ(s, p[1])
 		}
 		highA, highB := k.copy(pa), k.copy(pb)
 		k.PUNPCKLBW(zero, pa)
@@ -409,22 +414,21 @@ func (k *kernels) jointMoments() {
 			k.PMADDWL(p[1], product)
 			k.PMADDWL(p[0], p[0])
 			k.PMADDWL(p[1], p[1])
-			k.PADDL(p[0], sums[2])
-			k.PADDL(p[1], sums[3])
-			k.PADDL(product, sums[4])
+			k.PADDL(p[0], squares)
+			k.PADDL(p[1], squares)
+			k.PADDL(product, products)
 		}
 	}
 	k.step(a, 4)
 	k.step(b, 4)
-	k.SUBQ(Imm(4), h)
+	k.DECQ(n)
 	k.JNE(LabelRef("rows"))
+	k.widen(squares, zero)
+	k.widen(products, zero)
 	out := k.param("out")
-	for i, s := range sums {
-		if i >= 2 {
-			k.widen(s, zero)
-		}
+	for i, s := range []reg.VecVirtual{sumsA, sumsB, squares, products} {
 		k.PADDQ(k.highHalf(s), s)
-		k.store(8, s, Mem{Base: out, Disp: 8 * i})
+		k.store(4, s, Mem{Base: out, Disp: 4 * i})
 	}
 	k.RET()
 }

@@ -60,6 +60,21 @@ func sseGo(a []byte, aStride int, b []byte, bStride, w, h int) int {
 	return sum
 }
 
+// Macroblock is where the pixels of a macroblock start in its three planes: 16x16 of luma, 8x8 of each kind of chroma.
+type Macroblock struct {
+	Y, U, V              []byte
+	Stride, ChromaStride int // distances of the rows
+}
+
+// MacroblockSSE is the sum of squared differences of two macroblocks, of all three planes.
+func MacroblockSSE(a, b *Macroblock) int { return sseMacroblock(a, b) }
+
+func sseMacroblockGo(a, b *Macroblock) int {
+	return sseGo(a.Y, a.Stride, b.Y, b.Stride, 16, 16) +
+		sseGo(a.U, a.ChromaStride, b.U, b.ChromaStride, 8, 8) +
+		sseGo(a.V, a.ChromaStride, b.V, b.ChromaStride, 8, 8)
+}
+
 // SATD is the sum of the absolute values of the 4x4 Hadamard transforms of the differences of two blocks, halved: near to a SAD
 // in size, and nearer than that to what the differences cost to code. Widths and heights are multiples of 4.
 func SATD(a []byte, aStride int, b []byte, bStride, w, h int) int {
@@ -99,6 +114,17 @@ func abs(v int32) int32 {
 	return (v ^ m) - m
 }
 
+// SATDs16 gives the SATDs of a block of 16x16 pixels and four blocks of b that start at the indices in at.
+func SATDs16(out *[4]int, a []byte, aStride int, b []byte, at *[4]int, bStride int) {
+	satds16(out, a, aStride, b, at, bStride)
+}
+
+func satds16Go(out *[4]int, a []byte, aStride int, b []byte, at *[4]int, bStride int) {
+	for i, start := range at {
+		out[i] = satdGo(a, aStride, b[start:], bStride, 16, 16)
+	}
+}
+
 // SATDs gives the SATD of a 4x4 block and each of several predictions of it, which are 4 pixels a row.
 func SATDs(out []int, src []byte, stride int, predictions [][16]byte) {
 	satds(out, src, stride, predictions)
@@ -111,40 +137,74 @@ func satdsGo(out []int, src []byte, stride int, predictions [][16]byte) {
 	}
 }
 
-// Variance is n squared times the variance of a block of n pixels: n times the sum of squares less the square of the sum.
-func Variance(a []byte, stride, w, h int) int {
-	sum, squares := moments(a, stride, w, h)
-	return w*h*squares - sum*sum
+// Variances gives 64 squared times the variance of each 8x8 block of a macroblock's luma, in raster order.
+func Variances(out *[4]int, a []byte, stride int) { variances(out, a, stride) }
+
+func variancesGo(out *[4]int, a []byte, stride int) {
+	for i := range out {
+		out[i] = varianceGo(a[i>>1*8*stride+i&1*8:], stride)
+	}
 }
 
-// momentsGo gives the sum of a block's pixels and the sum of their squares.
-func momentsGo(a []byte, stride, w, h int) (sum, squares int) {
-	for y := range h {
-		for _, p := range a[y*stride:][:w] {
+// varianceGo is n squared times the variance of a block of n pixels: n times the sum of squares less the square of the sum.
+func varianceGo(a []byte, stride int) int {
+	sum, squares := 0, 0
+	for y := range 8 {
+		for _, p := range a[y*stride:][:8] {
 			sum += int(p)
 			squares += int(p) * int(p)
 		}
 	}
-	return sum, squares
+	return 64*squares - sum*sum
 }
 
-// JointMoments gives the sums of two blocks' pixels, of their squares, and of the products of pixels in the same place.
-func JointMoments(a []byte, aStride int, b []byte, bStride, w, h int) (sumA, sumB, squaresA, squaresB, products int) {
-	m := jointMoments(a, aStride, b, bStride, w, h)
-	return m[0], m[1], m[2], m[3], m[4]
+// Constants of SSIM for 8-bit pixels (Wang et al., 2004): (0.01*255)^2 and (0.03*255)^2, times 64^2 for sums over 8x8 pixels.
+const (
+	SSIMC1 = 26634  // 6.5025 * 4096
+	SSIMC2 = 239708 // 58.5225 * 4096
+)
+
+// SSIMs measures two blocks w pixels wide and h pixels high, at most 8, by windows of 8 columns next to each other: it gives the
+// SSIM of each and the squared error of all. The last window is narrower if w is no multiple of 8.
+func SSIMs(out []float64, a []byte, aStride int, b []byte, bStride, w, h int) (squaredErr int) {
+	return ssims(out[:(w+7)/8], a, aStride, b, bStride, w, h)
 }
 
-func jointMomentsGo(a []byte, aStride int, b []byte, bStride, w, h int) (m [5]int) {
+func ssimsGo(out []float64, a []byte, aStride int, b []byte, bStride, w, h int) (squaredErr int) {
+	for i := range out {
+		x := 8 * i
+		width := min(8, w-x)
+		m := jointMomentsGo(a[x:], aStride, b[x:], bStride, width, h)
+		e, s := ssim(&m, width*h)
+		squaredErr += e
+		out[i] = s
+	}
+	return squaredErr
+}
+
+// jointMomentsGo gives the sum of a window's pixels of a, of b, of the squares of both, and of the products of pixels in the same
+// place.
+func jointMomentsGo(a []byte, aStride int, b []byte, bStride, w, h int) (m [4]int32) {
 	for y := range h {
 		ra, rb := a[y*aStride:][:w], b[y*bStride:][:w]
 		for x, p := range ra {
-			va, vb := int(p), int(rb[x])
+			va, vb := int32(p), int32(rb[x])
 			m[0] += va
 			m[1] += vb
-			m[2] += va * va
-			m[3] += vb * vb
-			m[4] += va * vb
+			m[2] += va*va + vb*vb
+			m[3] += va * vb
 		}
 	}
 	return m
+}
+
+// ssim gives the squared error and the SSIM of a window of n pixels from its joint moments. All up to the factors are integers, so
+// that floating point rounds the same everywhere.
+func ssim(m *[4]int32, n int) (squaredErr int, ssim float64) {
+	sa, sb, squares, products := int(m[0]), int(m[1]), int(m[2]), int(m[3])
+	variances, cov := n*squares-sa*sa-sb*sb, n*products-sa*sb
+	c1, c2 := SSIMC1*n*n/4096, SSIMC2*n*n/4096
+	num := float64(2*sa*sb+c1) * float64(2*cov+c2)
+	den := float64(sa*sa+sb*sb+c1) * float64(variances+c2)
+	return squares - 2*products, num / den
 }

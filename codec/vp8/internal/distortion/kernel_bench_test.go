@@ -6,113 +6,128 @@ import (
 	"testing"
 
 	"salsify/codec/vp8/internal/kerneltest"
+	"salsify/codec/vp8/internal/simd"
 )
 
 // sink keeps results alive.
 var sink int
 
-// both benchmarks a function and the plain Go that defines it, on blocks of all sizes that the encoder measures.
-func both(b *testing.B, kernel, plain func(p, q []byte, w, h int) int) {
+// compare benchmarks the plain Go that defines a function, and the function itself at each level of vector instructions.
+// pixels is how many of the source it looks at.
+func compare(b *testing.B, name string, pixels int, plain, kernel func()) {
+	run := func(how string, measure func()) {
+		b.Run(name+"/"+how, func(b *testing.B) {
+			b.ReportAllocs()
+			b.SetBytes(int64(pixels))
+			for b.Loop() {
+				measure()
+			}
+		})
+	}
+	run("plain", plain)
+	has := simd.Has
+	defer func() { simd.Has = has }()
+	for level := range has {
+		if !has[level] {
+			continue
+		}
+		for above := range has {
+			simd.Has[above] = has[above] && above <= level
+		}
+		run(simd.Level(level).String(), kernel)
+	}
+}
+
+// blocks gives two pictures 64 pixels wide and 24 high that are nearly the same.
+func blocks() (p, q []byte) {
 	rng := rand.New(rand.NewPCG(1, 1))
-	p, q := make([]byte, 64*16), make([]byte, 64*16)
+	p, q = make([]byte, 64*24), make([]byte, 64*24)
 	kerneltest.Fill(rng, p)
 	for i := range q {
 		q[i] = p[i] + byte(rng.IntN(8))
 	}
+	return p, q
+}
+
+// compareSizes does so for the sizes that the encoder measures.
+func compareSizes(b *testing.B, plain, kernel func(p, q []byte, w, h int) int) {
+	p, q := blocks()
 	for _, size := range sizes[:5] {
 		w, h := size[0], size[1]
-		b.Run(fmt.Sprintf("%dx%d/kernel", w, h), func(b *testing.B) {
-			for b.Loop() {
-				sink += kernel(p, q, w, h)
-			}
-		})
-		b.Run(fmt.Sprintf("%dx%d/plain", w, h), func(b *testing.B) {
-			for b.Loop() {
-				sink += plain(p, q, w, h)
-			}
-		})
+		compare(b, fmt.Sprintf("%dx%d", w, h), w*h, func() { sink += plain(p, q, w, h) }, func() { sink += kernel(p, q, w, h) })
 	}
 }
 
 func BenchmarkSAD(b *testing.B) {
-	both(b,
-		func(p, q []byte, w, h int) int { return SAD(p, 64, q, 64, w, h, 1<<40) },
-		func(p, q []byte, w, h int) int { return sadGo(p, 64, q, 64, w, h, 1<<40) })
+	compareSizes(b,
+		func(p, q []byte, w, h int) int { return sadGo(p, 64, q, 64, w, h, 1<<40) },
+		func(p, q []byte, w, h int) int { return SAD(p, 64, q, 64, w, h, 1<<40) })
 }
 
 func BenchmarkSADs(b *testing.B) {
+	p, q := blocks()
 	var out [4]int
 	at := [4]int{0, 1, 64, 65}
-	src, ref := make([]byte, 16*64), make([]byte, 18*64)
-	b.Run("kernel", func(b *testing.B) {
-		for b.Loop() {
-			SADs(&out, src, 64, ref, &at, 64, 16, 16)
-		}
-	})
-	b.Run("plain", func(b *testing.B) {
-		for b.Loop() {
-			for i := range at {
-				out[i] = sadGo(src, 64, ref[at[i]:], 64, 16, 16, 1<<40)
-			}
-		}
-	})
-}
-
-func BenchmarkJointMoments(b *testing.B) {
-	both(b,
-		func(p, q []byte, w, h int) int { return jointMoments(p, 64, q, 64, w, h)[4] },
-		func(p, q []byte, w, h int) int { return jointMomentsGo(p, 64, q, 64, w, h)[4] })
+	for _, w := range []int{16, 8} {
+		compare(b, fmt.Sprintf("%dx%d", w, w), 4*w*w,
+			func() {
+				for i := range at {
+					out[i] = sadGo(p, 64, q[at[i]:], 64, w, w, 1<<40)
+				}
+			},
+			func() { SADs(&out, p, 64, q, &at, 64, w, w) })
+	}
 }
 
 func BenchmarkSSE(b *testing.B) {
-	both(b,
-		func(p, q []byte, w, h int) int { return SSE(p, 64, q, 64, w, h) },
-		func(p, q []byte, w, h int) int { return sseGo(p, 64, q, 64, w, h) })
+	compareSizes(b,
+		func(p, q []byte, w, h int) int { return sseGo(p, 64, q, 64, w, h) },
+		func(p, q []byte, w, h int) int { return SSE(p, 64, q, 64, w, h) })
+}
+
+func BenchmarkMacroblockSSE(b *testing.B) {
+	p, q := blocks()
+	x, y := Macroblock{p, p[16:], p[24:], 64, 64}, Macroblock{q, q[16:], q[24:], 64, 64}
+	compare(b, "macroblock", 16*16*3/2, func() { sink += sseMacroblockGo(&x, &y) }, func() { sink += MacroblockSSE(&x, &y) })
+}
+
+func BenchmarkSSEPlane(b *testing.B) {
+	p, q := make([]byte, 1280*720), make([]byte, 1280*720)
+	compare(b, "1280x720", 1280*720,
+		func() { sink += sseGo(p, 1280, q, 1280, 1280, 720) }, func() { sink += SSE(p, 1280, q, 1280, 1280, 720) })
 }
 
 func BenchmarkSATD(b *testing.B) {
-	both(b,
-		func(p, q []byte, w, h int) int { return SATD(p, 64, q, 64, w, h) },
-		func(p, q []byte, w, h int) int { return satdGo(p, 64, q, 64, w, h) })
+	compareSizes(b,
+		func(p, q []byte, w, h int) int { return satdGo(p, 64, q, 64, w, h) },
+		func(p, q []byte, w, h int) int { return SATD(p, 64, q, 64, w, h) })
 }
 
-func BenchmarkVariance(b *testing.B) {
-	both(b,
-		func(p, q []byte, w, h int) int { return Variance(p, 64, w, h) },
-		func(p, q []byte, w, h int) int {
-			sum, squares := momentsGo(p, 64, w, h)
-			return w*h*squares - sum*sum
-		})
+func BenchmarkSATDs16(b *testing.B) {
+	p, q := blocks()
+	var out [4]int
+	at := [4]int{0, 1, 64, 65}
+	compare(b, "16x16", 4*16*16,
+		func() { satds16Go(&out, p, 64, q, &at, 64) }, func() { SATDs16(&out, p, 64, q, &at, 64) })
 }
 
 func BenchmarkSATDs(b *testing.B) {
 	var predictions [10][16]byte
 	var out [10]int
 	src := make([]byte, 256)
-	b.Run("kernel", func(b *testing.B) {
-		for b.Loop() {
-			SATDs(out[:], src, 64, predictions[:])
-		}
-	})
-	b.Run("plain", func(b *testing.B) {
-		for b.Loop() {
-			for i := range predictions {
-				out[i] = satdGo(src, 64, predictions[i][:], 4, 4, 4)
-			}
-		}
-	})
+	compare(b, "4x4", 10*16,
+		func() { satdsGo(out[:], src, 64, predictions[:]) }, func() { SATDs(out[:], src, 64, predictions[:]) })
 }
 
-func BenchmarkSSEPlane(b *testing.B) {
-	p, q := make([]byte, 1280*720), make([]byte, 1280*720)
-	b.Run("kernel", func(b *testing.B) {
-		for b.Loop() {
-			sink += SSE(p, 1280, q, 1280, 1280, 720)
-		}
-	})
-	b.Run("plain", func(b *testing.B) {
-		for b.Loop() {
-			sink += sseGo(p, 1280, q, 1280, 1280, 720)
-		}
-	})
+func BenchmarkVariances(b *testing.B) {
+	p, _ := blocks()
+	var out [4]int
+	compare(b, "16x16", 16*16, func() { variancesGo(&out, p, 64) }, func() { Variances(&out, p, 64) })
+}
+
+func BenchmarkSSIMs(b *testing.B) {
+	p, q := blocks()
+	var out [8]float64
+	compare(b, "64x8", 64*8,
+		func() { sink += ssimsGo(out[:], p, 64, q, 64, 64, 8) }, func() { sink += SSIMs(out[:], p, 64, q, 64, 64, 8) })
 }

@@ -64,17 +64,57 @@ func satd4x4(a *byte, aStride int, b *byte, bStride int) (sum int)
 //go:noescape
 func satds4(src *byte, stride int, predictions *[4][16]byte, out *[4]int32)
 
-// moments16 is momentsGo of blocks 16 pixels wide and h pixels high, a multiple of 4 below 16384.
+// variance8x8 is varianceGo.
 //
 //go:noescape
-func moments16(a *byte, stride int, h int) (sum int, squares int)
+func variance8x8(a *byte, stride int) (variance int)
 
-// moments8 is momentsGo of blocks 8 pixels wide and h pixels high, a multiple of 4 below 16384.
+// jointMoments8x8 is jointMomentsGo of windows of 8x8 pixels.
 //
 //go:noescape
-func moments8(a *byte, stride int, h int) (sum int, squares int)
+func jointMoments8x8(a *byte, aStride int, b *byte, bStride int, out *[4]int32)
 
-// jointMoments8x8 is jointMomentsGo of blocks of 8x8 pixels.
+// sse16AVX2 is sseGo of blocks 16 pixels wide and h pixels high, a multiple of 4 below 16384.
 //
 //go:noescape
-func jointMoments8x8(a *byte, aStride int, b *byte, bStride int, out *[5]int)
+func sse16AVX2(a *byte, aStride int, b *byte, bStride int, h int) (sum int)
+
+// sseMacroblockAVX2 is sseMacroblockGo.
+//
+//go:noescape
+func sseMacroblockAVX2(aY *byte, aU *byte, aV *byte, aStride int, aChromaStride int, bY *byte, bU *byte, bV *byte, bStride int, bChromaStride int) (sum int)
+
+// ssePlaneAVX2 is sseGo of blocks w pixels wide, a multiple of 16 from 32 on and below 2^18, and h pixels high.
+//
+//go:noescape
+func ssePlaneAVX2(a *byte, aStride int, b *byte, bStride int, w int, h int) (sum int)
+
+// satd16AVX2 is satdGo of blocks 16 pixels wide and h pixels high, a multiple of 4 below 16384.
+//
+//go:noescape
+func satd16AVX2(a *byte, aStride int, b *byte, bStride int, h int) (sum int)
+
+// satd8AVX2 is satdGo of blocks 8 pixels wide and h pixels high, a multiple of 8 below 16384.
+//
+//go:noescape
+func satd8AVX2(a *byte, aStride int, b *byte, bStride int, h int) (sum int)
+
+// satds16AVX2 gives the satdGo of blocks of 16x16 pixels: of a and each b.
+//
+//go:noescape
+func satds16AVX2(a *byte, aStride int, b0 *byte, b1 *byte, b2 *byte, b3 *byte, bStride int, out *[4]int)
+
+// satds10AVX2 gives the satdGo of a block of 4x4 pixels and each of ten predictions of it.
+//
+//go:noescape
+func satds10AVX2(src *byte, stride int, predictions *[10][16]byte, out *[10]int)
+
+// variancesAVX2 is variancesGo.
+//
+//go:noescape
+func variancesAVX2(a *byte, stride int, out *[4]int)
+
+// ssimsAVX2 is ssimsGo of n whole windows, a multiple of 4 up to 4096.
+//
+//go:noescape
+func ssimsAVX2(a *byte, aStride int, b *byte, bStride int, out *float64, n int) (squaredErr int)

@@ -1135,89 +1135,16 @@ TEXT ·satds4(SB), NOSPLIT, $0-32
 	MOVOU      X2, (SI)
 	RET
 
-// func moments16(a *byte, stride int, h int) (sum int, squares int)
-// Requires: SSE2
-TEXT ·moments16(SB), NOSPLIT, $0-40
-	MOVQ a+0(FP), AX
-	MOVQ stride+8(FP), CX
-	LEAQ (CX)(CX*2), DX
-	MOVQ h+16(FP), BX
-	PXOR X0, X0
-	PXOR X1, X1
-	PXOR X2, X2
-
-rows:
-	MOVOU     (AX), X3
-	MOVO      X3, X4
-	PSADBW    X0, X4
-	PADDQ     X4, X1
-	MOVO      X3, X4
-	PUNPCKLBW X0, X3
-	PUNPCKHBW X0, X4
-	PMADDWL   X3, X3
-	PMADDWL   X4, X4
-	PADDL     X3, X2
-	PADDL     X4, X2
-	MOVOU     (AX)(CX*1), X3
-	MOVO      X3, X4
-	PSADBW    X0, X4
-	PADDQ     X4, X1
-	MOVO      X3, X4
-	PUNPCKLBW X0, X3
-	PUNPCKHBW X0, X4
-	PMADDWL   X3, X3
-	PMADDWL   X4, X4
-	PADDL     X3, X2
-	PADDL     X4, X2
-	MOVOU     (AX)(CX*2), X3
-	MOVO      X3, X4
-	PSADBW    X0, X4
-	PADDQ     X4, X1
-	MOVO      X3, X4
-	PUNPCKLBW X0, X3
-	PUNPCKHBW X0, X4
-	PMADDWL   X3, X3
-	PMADDWL   X4, X4
-	PADDL     X3, X2
-	PADDL     X4, X2
-	MOVOU     (AX)(DX*1), X3
-	MOVO      X3, X4
-	PSADBW    X0, X4
-	PADDQ     X4, X1
-	MOVO      X3, X4
-	PUNPCKLBW X0, X3
-	PUNPCKHBW X0, X4
-	PMADDWL   X3, X3
-	PMADDWL   X4, X4
-	PADDL     X3, X2
-	PADDL     X4, X2
-	LEAQ      (AX)(CX*4), AX
-	SUBQ      $0x04, BX
-	JNE       rows
-	MOVO      X2, X3
-	PUNPCKLLQ X0, X2
-	PUNPCKHLQ X0, X3
-	PADDQ     X3, X2
-	PSHUFD    $0xee, X2, X0
-	PADDQ     X0, X2
-	MOVQ      X2, AX
-	MOVQ      AX, squares+32(FP)
-	PSHUFD    $0xee, X1, X0
-	PADDQ     X0, X1
-	MOVQ      X1, AX
-	MOVQ      AX, sum+24(FP)
-	RET
-
-// func moments8(a *byte, stride int, h int) (sum int, squares int)
+// func variance8x8(a *byte, stride int) (variance int)
 // Requires: SSE, SSE2
-TEXT ·moments8(SB), NOSPLIT, $0-40
+TEXT ·variance8x8(SB), NOSPLIT, $0-24
 	MOVQ a+0(FP), AX
 	MOVQ stride+8(FP), CX
 	LEAQ (CX)(CX*2), DX
-	MOVQ h+16(FP), BX
 	PXOR X0, X0
 	PXOR X1, X1
 	PXOR X2, X2
+	MOVQ $0x0000000000000002, BX
 
 rows:
 	MOVQ      (AX), X3
@@ -1245,7 +1172,7 @@ rows:
 	PADDL     X3, X2
 	PADDL     X4, X2
 	LEAQ      (AX)(CX*4), AX
-	SUBQ      $0x04, BX
+	DECQ      BX
 	JNE       rows
 	MOVO      X2, X3
 	PUNPCKLLQ X0, X2
@@ -1253,15 +1180,16 @@ rows:
 	PADDQ     X3, X2
 	PSHUFD    $0xee, X2, X0
 	PADDQ     X0, X2
-	MOVQ      X2, AX
-	MOVQ      AX, squares+32(FP)
 	PSHUFD    $0xee, X1, X0
 	PADDQ     X0, X1
-	MOVQ      X1, AX
-	MOVQ      AX, sum+24(FP)
+	PSLLQ     $0x06, X2
+	PMULULQ   X1, X1
+	PSUBQ     X1, X2
+	MOVQ      X2, AX
+	MOVQ      AX, variance+16(FP)
 	RET
 
-// func jointMoments8x8(a *byte, aStride int, b *byte, bStride int, out *[5]int)
+// func jointMoments8x8(a *byte, aStride int, b *byte, bStride int, out *[4]int32)
 // Requires: SSE, SSE2
 TEXT ·jointMoments8x8(SB), NOSPLIT, $0-40
 	MOVQ a+0(FP), AX
@@ -1275,100 +1203,1231 @@ TEXT ·jointMoments8x8(SB), NOSPLIT, $0-40
 	PXOR X2, X2
 	PXOR X3, X3
 	PXOR X4, X4
-	PXOR X5, X5
-	MOVQ $0x0000000000000008, R8
+	MOVQ $0x0000000000000002, R8
 
 rows:
-	MOVQ      (AX), X6
-	MOVHPS    (AX)(CX*1), X6
-	MOVQ      (BX), X7
-	MOVHPS    (BX)(SI*1), X7
+	MOVQ      (AX), X5
+	MOVHPS    (AX)(CX*1), X5
+	MOVQ      (BX), X6
+	MOVHPS    (BX)(SI*1), X6
+	MOVO      X5, X7
+	PSADBW    X0, X7
+	PADDQ     X7, X1
+	MOVO      X6, X7
+	PSADBW    X0, X7
+	PADDQ     X7, X2
+	MOVO      X5, X7
 	MOVO      X6, X8
-	PSADBW    X0, X8
-	PADDQ     X8, X1
-	MOVO      X7, X8
-	PSADBW    X0, X8
-	PADDQ     X8, X2
-	MOVO      X6, X8
-	MOVO      X7, X9
+	PUNPCKLBW X0, X5
 	PUNPCKLBW X0, X6
-	PUNPCKLBW X0, X7
+	PUNPCKHBW X0, X7
 	PUNPCKHBW X0, X8
-	PUNPCKHBW X0, X9
-	MOVO      X6, X10
-	PMADDWL   X7, X10
+	MOVO      X5, X9
+	PMADDWL   X6, X9
+	PMADDWL   X5, X5
 	PMADDWL   X6, X6
-	PMADDWL   X7, X7
+	PADDL     X5, X3
 	PADDL     X6, X3
-	PADDL     X7, X4
-	PADDL     X10, X5
-	MOVO      X8, X6
-	PMADDWL   X9, X6
-	PMADDWL   X8, X8
-	PMADDWL   X9, X9
-	PADDL     X8, X3
 	PADDL     X9, X4
-	PADDL     X6, X5
-	MOVQ      (AX)(CX*2), X6
-	MOVHPS    (AX)(DX*1), X6
-	MOVQ      (BX)(SI*2), X7
-	MOVHPS    (BX)(DI*1), X7
+	MOVO      X7, X5
+	PMADDWL   X8, X5
+	PMADDWL   X7, X7
+	PMADDWL   X8, X8
+	PADDL     X7, X3
+	PADDL     X8, X3
+	PADDL     X5, X4
+	MOVQ      (AX)(CX*2), X5
+	MOVHPS    (AX)(DX*1), X5
+	MOVQ      (BX)(SI*2), X6
+	MOVHPS    (BX)(DI*1), X6
+	MOVO      X5, X7
+	PSADBW    X0, X7
+	PADDQ     X7, X1
+	MOVO      X6, X7
+	PSADBW    X0, X7
+	PADDQ     X7, X2
+	MOVO      X5, X7
 	MOVO      X6, X8
-	PSADBW    X0, X8
-	PADDQ     X8, X1
-	MOVO      X7, X8
-	PSADBW    X0, X8
-	PADDQ     X8, X2
-	MOVO      X6, X8
-	MOVO      X7, X9
+	PUNPCKLBW X0, X5
 	PUNPCKLBW X0, X6
-	PUNPCKLBW X0, X7
+	PUNPCKHBW X0, X7
 	PUNPCKHBW X0, X8
-	PUNPCKHBW X0, X9
-	MOVO      X6, X10
-	PMADDWL   X7, X10
+	MOVO      X5, X9
+	PMADDWL   X6, X9
+	PMADDWL   X5, X5
 	PMADDWL   X6, X6
-	PMADDWL   X7, X7
+	PADDL     X5, X3
 	PADDL     X6, X3
-	PADDL     X7, X4
-	PADDL     X10, X5
-	MOVO      X8, X6
-	PMADDWL   X9, X6
-	PMADDWL   X8, X8
-	PMADDWL   X9, X9
-	PADDL     X8, X3
 	PADDL     X9, X4
-	PADDL     X6, X5
+	MOVO      X7, X5
+	PMADDWL   X8, X5
+	PMADDWL   X7, X7
+	PMADDWL   X8, X8
+	PADDL     X7, X3
+	PADDL     X8, X3
+	PADDL     X5, X4
 	LEAQ      (AX)(CX*4), AX
 	LEAQ      (BX)(SI*4), BX
-	SUBQ      $0x04, R8
+	DECQ      R8
 	JNE       rows
-	MOVQ      out+32(FP), AX
-	PSHUFD    $0xee, X1, X6
-	PADDQ     X6, X1
-	MOVQ      X1, (AX)
-	PSHUFD    $0xee, X2, X1
-	PADDQ     X1, X2
-	MOVQ      X2, 8(AX)
-	MOVO      X3, X1
+	MOVO      X3, X5
 	PUNPCKLLQ X0, X3
-	PUNPCKHLQ X0, X1
-	PADDQ     X1, X3
-	PSHUFD    $0xee, X3, X1
-	PADDQ     X1, X3
-	MOVQ      X3, 16(AX)
-	MOVO      X4, X1
+	PUNPCKHLQ X0, X5
+	PADDQ     X5, X3
+	MOVO      X4, X5
 	PUNPCKLLQ X0, X4
-	PUNPCKHLQ X0, X1
-	PADDQ     X1, X4
-	PSHUFD    $0xee, X4, X1
-	PADDQ     X1, X4
-	MOVQ      X4, 24(AX)
-	MOVO      X5, X1
-	PUNPCKLLQ X0, X5
-	PUNPCKHLQ X0, X1
-	PADDQ     X1, X5
-	PSHUFD    $0xee, X5, X0
-	PADDQ     X0, X5
-	MOVQ      X5, 32(AX)
+	PUNPCKHLQ X0, X5
+	PADDQ     X5, X4
+	MOVQ      out+32(FP), AX
+	PSHUFD    $0xee, X1, X0
+	PADDQ     X0, X1
+	MOVSS     X1, (AX)
+	PSHUFD    $0xee, X2, X0
+	PADDQ     X0, X2
+	MOVSS     X2, 4(AX)
+	PSHUFD    $0xee, X3, X0
+	PADDQ     X0, X3
+	MOVSS     X3, 8(AX)
+	PSHUFD    $0xee, X4, X0
+	PADDQ     X0, X4
+	MOVSS     X4, 12(AX)
+	RET
+
+DATA signs<>+0(SB)/8, $0x0101010101010101
+DATA signs<>+8(SB)/8, $0x0101010101010101
+DATA signs<>+16(SB)/8, $0xff01ff01ff01ff01
+DATA signs<>+24(SB)/8, $0xff01ff01ff01ff01
+DATA signs<>+32(SB)/8, $0xff01ff01ff01ff01
+DATA signs<>+40(SB)/8, $0xff01ff01ff01ff01
+GLOBL signs<>(SB), RODATA|NOPTR, $48
+
+// func sse16AVX2(a *byte, aStride int, b *byte, bStride int, h int) (sum int)
+// Requires: AVX, AVX2
+TEXT ·sse16AVX2(SB), NOSPLIT, $0-48
+	MOVQ    a+0(FP), AX
+	MOVQ    aStride+8(FP), CX
+	LEAQ    (CX)(CX*2), DX
+	MOVQ    b+16(FP), BX
+	MOVQ    bStride+24(FP), SI
+	LEAQ    (SI)(SI*2), DI
+	MOVQ    h+32(FP), R8
+	VMOVDQU signs<>+16(SB), Y0
+	VPXOR   Y1, Y1, Y1
+
+rows:
+	VBROADCASTI128 (AX), Y2
+	VINSERTI128    $0x01, (AX)(CX*1), Y2, Y2
+	VBROADCASTI128 (BX), Y3
+	VINSERTI128    $0x01, (BX)(SI*1), Y3, Y3
+	VPUNPCKHBW     Y3, Y2, Y4
+	VPUNPCKLBW     Y3, Y2, Y2
+	VPMADDUBSW     Y0, Y2, Y2
+	VPMADDWD       Y2, Y2, Y2
+	VPADDD         Y2, Y1, Y1
+	VPMADDUBSW     Y0, Y4, Y4
+	VPMADDWD       Y4, Y4, Y4
+	VPADDD         Y4, Y1, Y1
+	VBROADCASTI128 (AX)(CX*2), Y2
+	VINSERTI128    $0x01, (AX)(DX*1), Y2, Y2
+	VBROADCASTI128 (BX)(SI*2), Y3
+	VINSERTI128    $0x01, (BX)(DI*1), Y3, Y3
+	VPUNPCKHBW     Y3, Y2, Y4
+	VPUNPCKLBW     Y3, Y2, Y2
+	VPMADDUBSW     Y0, Y2, Y2
+	VPMADDWD       Y2, Y2, Y2
+	VPADDD         Y2, Y1, Y1
+	VPMADDUBSW     Y0, Y4, Y4
+	VPMADDWD       Y4, Y4, Y4
+	VPADDD         Y4, Y1, Y1
+	LEAQ           (AX)(CX*4), AX
+	LEAQ           (BX)(SI*4), BX
+	SUBQ           $0x04, R8
+	JNE            rows
+	VPXOR          Y0, Y0, Y0
+	VPUNPCKHDQ     Y0, Y1, Y2
+	VPUNPCKLDQ     Y0, Y1, Y1
+	VPADDQ         Y2, Y1, Y1
+	VEXTRACTI128   $0x01, Y1, X0
+	VPADDQ         X1, X0, X0
+	VPSHUFD        $0xee, X0, X1
+	VPADDQ         X1, X0, X0
+	VMOVQ          X0, AX
+	MOVQ           AX, sum+40(FP)
+	VZEROUPPER
+	RET
+
+// func sseMacroblockAVX2(aY *byte, aU *byte, aV *byte, aStride int, aChromaStride int, bY *byte, bU *byte, bV *byte, bStride int, bChromaStride int) (sum int)
+// Requires: AVX, AVX2
+TEXT ·sseMacroblockAVX2(SB), NOSPLIT, $0-88
+	VMOVDQU signs<>+16(SB), Y0
+	VPXOR   Y1, Y1, Y1
+	MOVQ    aY+0(FP), AX
+	MOVQ    aStride+24(FP), CX
+	LEAQ    (CX)(CX*2), DX
+	MOVQ    bY+40(FP), BX
+	MOVQ    bStride+64(FP), SI
+	LEAQ    (SI)(SI*2), DI
+	MOVQ    $0x0000000000000004, R8
+
+luma:
+	VBROADCASTI128 (AX), Y2
+	VINSERTI128    $0x01, (AX)(CX*1), Y2, Y2
+	VBROADCASTI128 (BX), Y3
+	VINSERTI128    $0x01, (BX)(SI*1), Y3, Y3
+	VPUNPCKHBW     Y3, Y2, Y4
+	VPUNPCKLBW     Y3, Y2, Y2
+	VPMADDUBSW     Y0, Y2, Y2
+	VPMADDWD       Y2, Y2, Y2
+	VPADDD         Y2, Y1, Y1
+	VPMADDUBSW     Y0, Y4, Y4
+	VPMADDWD       Y4, Y4, Y4
+	VPADDD         Y4, Y1, Y1
+	VBROADCASTI128 (AX)(CX*2), Y2
+	VINSERTI128    $0x01, (AX)(DX*1), Y2, Y2
+	VBROADCASTI128 (BX)(SI*2), Y3
+	VINSERTI128    $0x01, (BX)(DI*1), Y3, Y3
+	VPUNPCKHBW     Y3, Y2, Y4
+	VPUNPCKLBW     Y3, Y2, Y2
+	VPMADDUBSW     Y0, Y2, Y2
+	VPMADDWD       Y2, Y2, Y2
+	VPADDD         Y2, Y1, Y1
+	VPMADDUBSW     Y0, Y4, Y4
+	VPMADDWD       Y4, Y4, Y4
+	VPADDD         Y4, Y1, Y1
+	LEAQ           (AX)(CX*4), AX
+	LEAQ           (BX)(SI*4), BX
+	DECQ           R8
+	JNE            luma
+	MOVQ           aU+8(FP), AX
+	MOVQ           aChromaStride+32(FP), CX
+	LEAQ           (CX)(CX*2), DX
+	MOVQ           bU+48(FP), BX
+	MOVQ           bChromaStride+72(FP), SI
+	LEAQ           (SI)(SI*2), DI
+	VPBROADCASTQ   (AX), Y2
+	VPBROADCASTQ   (AX)(CX*1), Y3
+	VPBLENDD       $0xf0, Y3, Y2, Y2
+	VPBROADCASTQ   (BX), Y3
+	VPBROADCASTQ   (BX)(SI*1), Y4
+	VPBLENDD       $0xf0, Y4, Y3, Y3
+	VPUNPCKLBW     Y3, Y2, Y2
+	VPMADDUBSW     Y0, Y2, Y2
+	VPMADDWD       Y2, Y2, Y2
+	VPADDD         Y2, Y1, Y1
+	VPBROADCASTQ   (AX)(CX*2), Y2
+	VPBROADCASTQ   (AX)(DX*1), Y3
+	VPBLENDD       $0xf0, Y3, Y2, Y2
+	VPBROADCASTQ   (BX)(SI*2), Y3
+	VPBROADCASTQ   (BX)(DI*1), Y4
+	VPBLENDD       $0xf0, Y4, Y3, Y3
+	VPUNPCKLBW     Y3, Y2, Y2
+	VPMADDUBSW     Y0, Y2, Y2
+	VPMADDWD       Y2, Y2, Y2
+	VPADDD         Y2, Y1, Y1
+	LEAQ           (AX)(CX*4), AX
+	LEAQ           (BX)(SI*4), BX
+	VPBROADCASTQ   (AX), Y2
+	VPBROADCASTQ   (AX)(CX*1), Y3
+	VPBLENDD       $0xf0, Y3, Y2, Y2
+	VPBROADCASTQ   (BX), Y3
+	VPBROADCASTQ   (BX)(SI*1), Y4
+	VPBLENDD       $0xf0, Y4, Y3, Y3
+	VPUNPCKLBW     Y3, Y2, Y2
+	VPMADDUBSW     Y0, Y2, Y2
+	VPMADDWD       Y2, Y2, Y2
+	VPADDD         Y2, Y1, Y1
+	VPBROADCASTQ   (AX)(CX*2), Y2
+	VPBROADCASTQ   (AX)(DX*1), Y3
+	VPBLENDD       $0xf0, Y3, Y2, Y2
+	VPBROADCASTQ   (BX)(SI*2), Y3
+	VPBROADCASTQ   (BX)(DI*1), Y4
+	VPBLENDD       $0xf0, Y4, Y3, Y3
+	VPUNPCKLBW     Y3, Y2, Y2
+	VPMADDUBSW     Y0, Y2, Y2
+	VPMADDWD       Y2, Y2, Y2
+	VPADDD         Y2, Y1, Y1
+	MOVQ           aV+16(FP), AX
+	MOVQ           bV+56(FP), BX
+	VPBROADCASTQ   (AX), Y2
+	VPBROADCASTQ   (AX)(CX*1), Y3
+	VPBLENDD       $0xf0, Y3, Y2, Y2
+	VPBROADCASTQ   (BX), Y3
+	VPBROADCASTQ   (BX)(SI*1), Y4
+	VPBLENDD       $0xf0, Y4, Y3, Y3
+	VPUNPCKLBW     Y3, Y2, Y2
+	VPMADDUBSW     Y0, Y2, Y2
+	VPMADDWD       Y2, Y2, Y2
+	VPADDD         Y2, Y1, Y1
+	VPBROADCASTQ   (AX)(CX*2), Y2
+	VPBROADCASTQ   (AX)(DX*1), Y3
+	VPBLENDD       $0xf0, Y3, Y2, Y2
+	VPBROADCASTQ   (BX)(SI*2), Y3
+	VPBROADCASTQ   (BX)(DI*1), Y4
+	VPBLENDD       $0xf0, Y4, Y3, Y3
+	VPUNPCKLBW     Y3, Y2, Y2
+	VPMADDUBSW     Y0, Y2, Y2
+	VPMADDWD       Y2, Y2, Y2
+	VPADDD         Y2, Y1, Y1
+	LEAQ           (AX)(CX*4), AX
+	LEAQ           (BX)(SI*4), BX
+	VPBROADCASTQ   (AX), Y2
+	VPBROADCASTQ   (AX)(CX*1), Y3
+	VPBLENDD       $0xf0, Y3, Y2, Y2
+	VPBROADCASTQ   (BX), Y3
+	VPBROADCASTQ   (BX)(SI*1), Y4
+	VPBLENDD       $0xf0, Y4, Y3, Y3
+	VPUNPCKLBW     Y3, Y2, Y2
+	VPMADDUBSW     Y0, Y2, Y2
+	VPMADDWD       Y2, Y2, Y2
+	VPADDD         Y2, Y1, Y1
+	VPBROADCASTQ   (AX)(CX*2), Y2
+	VPBROADCASTQ   (AX)(DX*1), Y3
+	VPBLENDD       $0xf0, Y3, Y2, Y2
+	VPBROADCASTQ   (BX)(SI*2), Y3
+	VPBROADCASTQ   (BX)(DI*1), Y4
+	VPBLENDD       $0xf0, Y4, Y3, Y3
+	VPUNPCKLBW     Y3, Y2, Y2
+	VPMADDUBSW     Y0, Y2, Y2
+	VPMADDWD       Y2, Y2, Y2
+	VPADDD         Y2, Y1, Y1
+	VPXOR          Y0, Y0, Y0
+	VPUNPCKHDQ     Y0, Y1, Y2
+	VPUNPCKLDQ     Y0, Y1, Y1
+	VPADDQ         Y2, Y1, Y1
+	VEXTRACTI128   $0x01, Y1, X0
+	VPADDQ         X1, X0, X0
+	VPSHUFD        $0xee, X0, X1
+	VPADDQ         X1, X0, X0
+	VMOVQ          X0, AX
+	MOVQ           AX, sum+80(FP)
+	VZEROUPPER
+	RET
+
+// func ssePlaneAVX2(a *byte, aStride int, b *byte, bStride int, w int, h int) (sum int)
+// Requires: AVX, AVX2
+TEXT ·ssePlaneAVX2(SB), NOSPLIT, $0-56
+	MOVQ    a+0(FP), AX
+	MOVQ    aStride+8(FP), CX
+	LEAQ    (CX)(CX*2), DX
+	MOVQ    b+16(FP), DX
+	MOVQ    bStride+24(FP), BX
+	LEAQ    (BX)(BX*2), SI
+	MOVQ    w+32(FP), SI
+	MOVQ    h+40(FP), DI
+	VMOVDQU signs<>+16(SB), Y0
+	VPXOR   Y1, Y1, Y1
+	MOVQ    SI, R8
+	ANDQ    $-32, R8
+
+rows:
+	XORQ  R9, R9
+	VPXOR Y2, Y2, Y2
+
+columns:
+	VMOVDQU    (AX)(R9*1), Y3
+	VMOVDQU    (DX)(R9*1), Y4
+	VPUNPCKHBW Y4, Y3, Y5
+	VPUNPCKLBW Y4, Y3, Y3
+	VPMADDUBSW Y0, Y3, Y3
+	VPMADDWD   Y3, Y3, Y3
+	VPADDD     Y3, Y2, Y2
+	VPMADDUBSW Y0, Y5, Y5
+	VPMADDWD   Y5, Y5, Y5
+	VPADDD     Y5, Y2, Y2
+	ADDQ       $0x20, R9
+	CMPQ       R9, R8
+	JLT        columns
+	CMPQ       R9, SI
+	JGE        end
+	VPMOVZXBW  (AX)(R9*1), Y3
+	VPMOVZXBW  (DX)(R9*1), Y4
+	VPSUBW     Y4, Y3, Y3
+	VPMADDWD   Y3, Y3, Y3
+	VPADDD     Y3, Y2, Y2
+
+end:
+	VPXOR        Y3, Y3, Y3
+	VPUNPCKHDQ   Y3, Y2, Y4
+	VPUNPCKLDQ   Y3, Y2, Y2
+	VPADDQ       Y4, Y2, Y2
+	VPADDQ       Y2, Y1, Y1
+	ADDQ         CX, AX
+	ADDQ         BX, DX
+	DECQ         DI
+	JNE          rows
+	VEXTRACTI128 $0x01, Y1, X0
+	VPADDQ       X1, X0, X0
+	VPSHUFD      $0xee, X0, X1
+	VPADDQ       X1, X0, X0
+	VMOVQ        X0, AX
+	MOVQ         AX, sum+48(FP)
+	VZEROUPPER
+	RET
+
+// func satd16AVX2(a *byte, aStride int, b *byte, bStride int, h int) (sum int)
+// Requires: AVX, AVX2
+TEXT ·satd16AVX2(SB), NOSPLIT, $0-48
+	MOVQ     a+0(FP), AX
+	MOVQ     aStride+8(FP), CX
+	LEAQ     (CX)(CX*2), DX
+	MOVQ     b+16(FP), BX
+	MOVQ     bStride+24(FP), SI
+	LEAQ     (SI)(SI*2), DI
+	MOVQ     h+32(FP), R8
+	VMOVDQU  signs<>+0(SB), Y0
+	VPCMPEQD Y1, Y1, Y1
+	VPSRLD   $0x1f, Y1, Y1
+	VPXOR    Y2, Y2, Y2
+
+rows:
+	VBROADCASTI128 (AX), Y3
+	VPMADDUBSW     Y0, Y3, Y3
+	VBROADCASTI128 (BX), Y4
+	VPMADDUBSW     Y0, Y4, Y4
+	VPSUBW         Y4, Y3, Y3
+	VBROADCASTI128 (AX)(CX*1), Y4
+	VPMADDUBSW     Y0, Y4, Y4
+	VBROADCASTI128 (BX)(SI*1), Y5
+	VPMADDUBSW     Y0, Y5, Y5
+	VPSUBW         Y5, Y4, Y4
+	VBROADCASTI128 (AX)(CX*2), Y5
+	VPMADDUBSW     Y0, Y5, Y5
+	VBROADCASTI128 (BX)(SI*2), Y6
+	VPMADDUBSW     Y0, Y6, Y6
+	VPSUBW         Y6, Y5, Y5
+	VBROADCASTI128 (AX)(DX*1), Y6
+	VPMADDUBSW     Y0, Y6, Y6
+	VBROADCASTI128 (BX)(DI*1), Y7
+	VPMADDUBSW     Y0, Y7, Y7
+	VPSUBW         Y7, Y6, Y6
+	VPSUBW         Y4, Y3, Y7
+	VPADDW         Y4, Y3, Y3
+	VPSUBW         Y6, Y5, Y4
+	VPADDW         Y6, Y5, Y5
+	VPSUBW         Y5, Y3, Y6
+	VPADDW         Y5, Y3, Y3
+	VPSUBW         Y4, Y7, Y5
+	VPADDW         Y4, Y7, Y7
+	VPABSW         Y3, Y3
+	VPSRLD         $0x10, Y3, Y4
+	VPMAXSW        Y4, Y3, Y3
+	VPABSW         Y7, Y7
+	VPSRLD         $0x10, Y7, Y4
+	VPMAXSW        Y4, Y7, Y7
+	VPADDW         Y7, Y3, Y3
+	VPABSW         Y6, Y6
+	VPSRLD         $0x10, Y6, Y4
+	VPMAXSW        Y4, Y6, Y6
+	VPADDW         Y6, Y3, Y3
+	VPABSW         Y5, Y5
+	VPSRLD         $0x10, Y5, Y4
+	VPMAXSW        Y4, Y5, Y5
+	VPADDW         Y5, Y3, Y3
+	VPMADDWD       Y1, Y3, Y3
+	VPADDD         Y3, Y2, Y2
+	LEAQ           (AX)(CX*4), AX
+	LEAQ           (BX)(SI*4), BX
+	SUBQ           $0x04, R8
+	JNE            rows
+	VEXTRACTI128   $0x01, Y2, X0
+	VPADDD         X2, X0, X0
+	VPSHUFD        $0xee, X0, X1
+	VPADDD         X1, X0, X0
+	VPSHUFD        $0x55, X0, X1
+	VPADDD         X1, X0, X0
+	VMOVD          X0, AX
+	MOVQ           AX, sum+40(FP)
+	VZEROUPPER
+	RET
+
+// func satd8AVX2(a *byte, aStride int, b *byte, bStride int, h int) (sum int)
+// Requires: AVX, AVX2
+TEXT ·satd8AVX2(SB), NOSPLIT, $0-48
+	MOVQ     a+0(FP), AX
+	MOVQ     aStride+8(FP), CX
+	LEAQ     (CX)(CX*2), DX
+	MOVQ     b+16(FP), BX
+	MOVQ     bStride+24(FP), SI
+	LEAQ     (SI)(SI*2), DI
+	MOVQ     h+32(FP), R8
+	VMOVDQU  signs<>+0(SB), Y0
+	VPCMPEQD Y1, Y1, Y1
+	VPSRLD   $0x1f, Y1, Y1
+	VPXOR    Y2, Y2, Y2
+
+rows:
+	LEAQ         (AX)(CX*4), R9
+	LEAQ         (BX)(SI*4), R10
+	VPBROADCASTQ (AX), Y3
+	VPBROADCASTQ (R9), Y4
+	VPBLENDD     $0xcc, Y4, Y3, Y3
+	VPMADDUBSW   Y0, Y3, Y3
+	VPBROADCASTQ (BX), Y4
+	VPBROADCASTQ (R10), Y5
+	VPBLENDD     $0xcc, Y5, Y4, Y4
+	VPMADDUBSW   Y0, Y4, Y4
+	VPSUBW       Y4, Y3, Y3
+	VPBROADCASTQ (AX)(CX*1), Y4
+	VPBROADCASTQ (R9)(CX*1), Y5
+	VPBLENDD     $0xcc, Y5, Y4, Y4
+	VPMADDUBSW   Y0, Y4, Y4
+	VPBROADCASTQ (BX)(SI*1), Y5
+	VPBROADCASTQ (R10)(SI*1), Y6
+	VPBLENDD     $0xcc, Y6, Y5, Y5
+	VPMADDUBSW   Y0, Y5, Y5
+	VPSUBW       Y5, Y4, Y4
+	VPBROADCASTQ (AX)(CX*2), Y5
+	VPBROADCASTQ (R9)(CX*2), Y6
+	VPBLENDD     $0xcc, Y6, Y5, Y5
+	VPMADDUBSW   Y0, Y5, Y5
+	VPBROADCASTQ (BX)(SI*2), Y6
+	VPBROADCASTQ (R10)(SI*2), Y7
+	VPBLENDD     $0xcc, Y7, Y6, Y6
+	VPMADDUBSW   Y0, Y6, Y6
+	VPSUBW       Y6, Y5, Y5
+	VPBROADCASTQ (AX)(DX*1), Y6
+	VPBROADCASTQ (R9)(DX*1), Y7
+	VPBLENDD     $0xcc, Y7, Y6, Y6
+	VPMADDUBSW   Y0, Y6, Y6
+	VPBROADCASTQ (BX)(DI*1), Y7
+	VPBROADCASTQ (R10)(DI*1), Y8
+	VPBLENDD     $0xcc, Y8, Y7, Y7
+	VPMADDUBSW   Y0, Y7, Y7
+	VPSUBW       Y7, Y6, Y6
+	VPSUBW       Y4, Y3, Y7
+	VPADDW       Y4, Y3, Y3
+	VPSUBW       Y6, Y5, Y4
+	VPADDW       Y6, Y5, Y5
+	VPSUBW       Y5, Y3, Y6
+	VPADDW       Y5, Y3, Y3
+	VPSUBW       Y4, Y7, Y5
+	VPADDW       Y4, Y7, Y7
+	VPABSW       Y3, Y3
+	VPSRLD       $0x10, Y3, Y4
+	VPMAXSW      Y4, Y3, Y3
+	VPABSW       Y7, Y7
+	VPSRLD       $0x10, Y7, Y4
+	VPMAXSW      Y4, Y7, Y7
+	VPADDW       Y7, Y3, Y3
+	VPABSW       Y6, Y6
+	VPSRLD       $0x10, Y6, Y4
+	VPMAXSW      Y4, Y6, Y6
+	VPADDW       Y6, Y3, Y3
+	VPABSW       Y5, Y5
+	VPSRLD       $0x10, Y5, Y4
+	VPMAXSW      Y4, Y5, Y5
+	VPADDW       Y5, Y3, Y3
+	VPMADDWD     Y1, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	LEAQ         (R9)(CX*4), R9
+	LEAQ         (R10)(SI*4), R10
+	MOVQ         R9, AX
+	MOVQ         R10, BX
+	SUBQ         $0x08, R8
+	JNE          rows
+	VEXTRACTI128 $0x01, Y2, X0
+	VPADDD       X2, X0, X0
+	VPSHUFD      $0xee, X0, X1
+	VPADDD       X1, X0, X0
+	VPSHUFD      $0x55, X0, X1
+	VPADDD       X1, X0, X0
+	VMOVD        X0, AX
+	MOVQ         AX, sum+40(FP)
+	VZEROUPPER
+	RET
+
+// func satds16AVX2(a *byte, aStride int, b0 *byte, b1 *byte, b2 *byte, b3 *byte, bStride int, out *[4]int)
+// Requires: AVX, AVX2
+TEXT ·satds16AVX2(SB), NOSPLIT, $0-64
+	MOVQ     a+0(FP), AX
+	MOVQ     aStride+8(FP), CX
+	LEAQ     (CX)(CX*2), DX
+	MOVQ     b0+16(FP), BX
+	MOVQ     bStride+48(FP), SI
+	LEAQ     (SI)(SI*2), DI
+	MOVQ     b1+24(FP), R8
+	MOVQ     b2+32(FP), R9
+	MOVQ     b3+40(FP), R10
+	MOVQ     $0x0000000000000010, R11
+	VMOVDQU  signs<>+0(SB), Y0
+	VPCMPEQD Y1, Y1, Y1
+	VPSRLD   $0x1f, Y1, Y1
+	VPXOR    Y2, Y2, Y2
+	VPXOR    Y3, Y3, Y3
+	VPXOR    Y4, Y4, Y4
+	VPXOR    Y5, Y5, Y5
+
+rows:
+	VBROADCASTI128 (AX), Y6
+	VPMADDUBSW     Y0, Y6, Y6
+	VBROADCASTI128 (AX)(CX*1), Y7
+	VPMADDUBSW     Y0, Y7, Y7
+	VBROADCASTI128 (AX)(CX*2), Y8
+	VPMADDUBSW     Y0, Y8, Y8
+	VBROADCASTI128 (AX)(DX*1), Y9
+	VPMADDUBSW     Y0, Y9, Y9
+	VBROADCASTI128 (BX), Y10
+	VPMADDUBSW     Y0, Y10, Y10
+	VPSUBW         Y10, Y6, Y10
+	VBROADCASTI128 (BX)(SI*1), Y11
+	VPMADDUBSW     Y0, Y11, Y11
+	VPSUBW         Y11, Y7, Y11
+	VBROADCASTI128 (BX)(SI*2), Y12
+	VPMADDUBSW     Y0, Y12, Y12
+	VPSUBW         Y12, Y8, Y12
+	VBROADCASTI128 (BX)(DI*1), Y13
+	VPMADDUBSW     Y0, Y13, Y13
+	VPSUBW         Y13, Y9, Y13
+	VPSUBW         Y11, Y10, Y14
+	VPADDW         Y11, Y10, Y10
+	VPSUBW         Y13, Y12, Y11
+	VPADDW         Y13, Y12, Y12
+	VPSUBW         Y12, Y10, Y13
+	VPADDW         Y12, Y10, Y10
+	VPSUBW         Y11, Y14, Y12
+	VPADDW         Y11, Y14, Y14
+	VPABSW         Y10, Y10
+	VPSRLD         $0x10, Y10, Y11
+	VPMAXSW        Y11, Y10, Y10
+	VPABSW         Y14, Y14
+	VPSRLD         $0x10, Y14, Y11
+	VPMAXSW        Y11, Y14, Y14
+	VPADDW         Y14, Y10, Y10
+	VPABSW         Y13, Y13
+	VPSRLD         $0x10, Y13, Y11
+	VPMAXSW        Y11, Y13, Y13
+	VPADDW         Y13, Y10, Y10
+	VPABSW         Y12, Y12
+	VPSRLD         $0x10, Y12, Y11
+	VPMAXSW        Y11, Y12, Y12
+	VPADDW         Y12, Y10, Y10
+	VPMADDWD       Y1, Y10, Y10
+	VPADDD         Y10, Y2, Y2
+	VBROADCASTI128 (R8), Y10
+	VPMADDUBSW     Y0, Y10, Y10
+	VPSUBW         Y10, Y6, Y10
+	VBROADCASTI128 (R8)(SI*1), Y11
+	VPMADDUBSW     Y0, Y11, Y11
+	VPSUBW         Y11, Y7, Y11
+	VBROADCASTI128 (R8)(SI*2), Y12
+	VPMADDUBSW     Y0, Y12, Y12
+	VPSUBW         Y12, Y8, Y12
+	VBROADCASTI128 (R8)(DI*1), Y13
+	VPMADDUBSW     Y0, Y13, Y13
+	VPSUBW         Y13, Y9, Y13
+	VPSUBW         Y11, Y10, Y14
+	VPADDW         Y11, Y10, Y10
+	VPSUBW         Y13, Y12, Y11
+	VPADDW         Y13, Y12, Y12
+	VPSUBW         Y12, Y10, Y13
+	VPADDW         Y12, Y10, Y10
+	VPSUBW         Y11, Y14, Y12
+	VPADDW         Y11, Y14, Y14
+	VPABSW         Y10, Y10
+	VPSRLD         $0x10, Y10, Y11
+	VPMAXSW        Y11, Y10, Y10
+	VPABSW         Y14, Y14
+	VPSRLD         $0x10, Y14, Y11
+	VPMAXSW        Y11, Y14, Y14
+	VPADDW         Y14, Y10, Y10
+	VPABSW         Y13, Y13
+	VPSRLD         $0x10, Y13, Y11
+	VPMAXSW        Y11, Y13, Y13
+	VPADDW         Y13, Y10, Y10
+	VPABSW         Y12, Y12
+	VPSRLD         $0x10, Y12, Y11
+	VPMAXSW        Y11, Y12, Y12
+	VPADDW         Y12, Y10, Y10
+	VPMADDWD       Y1, Y10, Y10
+	VPADDD         Y10, Y3, Y3
+	VBROADCASTI128 (R9), Y10
+	VPMADDUBSW     Y0, Y10, Y10
+	VPSUBW         Y10, Y6, Y10
+	VBROADCASTI128 (R9)(SI*1), Y11
+	VPMADDUBSW     Y0, Y11, Y11
+	VPSUBW         Y11, Y7, Y11
+	VBROADCASTI128 (R9)(SI*2), Y12
+	VPMADDUBSW     Y0, Y12, Y12
+	VPSUBW         Y12, Y8, Y12
+	VBROADCASTI128 (R9)(DI*1), Y13
+	VPMADDUBSW     Y0, Y13, Y13
+	VPSUBW         Y13, Y9, Y13
+	VPSUBW         Y11, Y10, Y14
+	VPADDW         Y11, Y10, Y10
+	VPSUBW         Y13, Y12, Y11
+	VPADDW         Y13, Y12, Y12
+	VPSUBW         Y12, Y10, Y13
+	VPADDW         Y12, Y10, Y10
+	VPSUBW         Y11, Y14, Y12
+	VPADDW         Y11, Y14, Y14
+	VPABSW         Y10, Y10
+	VPSRLD         $0x10, Y10, Y11
+	VPMAXSW        Y11, Y10, Y10
+	VPABSW         Y14, Y14
+	VPSRLD         $0x10, Y14, Y11
+	VPMAXSW        Y11, Y14, Y14
+	VPADDW         Y14, Y10, Y10
+	VPABSW         Y13, Y13
+	VPSRLD         $0x10, Y13, Y11
+	VPMAXSW        Y11, Y13, Y13
+	VPADDW         Y13, Y10, Y10
+	VPABSW         Y12, Y12
+	VPSRLD         $0x10, Y12, Y11
+	VPMAXSW        Y11, Y12, Y12
+	VPADDW         Y12, Y10, Y10
+	VPMADDWD       Y1, Y10, Y10
+	VPADDD         Y10, Y4, Y4
+	VBROADCASTI128 (R10), Y10
+	VPMADDUBSW     Y0, Y10, Y10
+	VPSUBW         Y10, Y6, Y10
+	VBROADCASTI128 (R10)(SI*1), Y6
+	VPMADDUBSW     Y0, Y6, Y6
+	VPSUBW         Y6, Y7, Y6
+	VBROADCASTI128 (R10)(SI*2), Y7
+	VPMADDUBSW     Y0, Y7, Y7
+	VPSUBW         Y7, Y8, Y7
+	VBROADCASTI128 (R10)(DI*1), Y8
+	VPMADDUBSW     Y0, Y8, Y8
+	VPSUBW         Y8, Y9, Y8
+	VPSUBW         Y6, Y10, Y9
+	VPADDW         Y6, Y10, Y10
+	VPSUBW         Y8, Y7, Y6
+	VPADDW         Y8, Y7, Y7
+	VPSUBW         Y7, Y10, Y8
+	VPADDW         Y7, Y10, Y10
+	VPSUBW         Y6, Y9, Y7
+	VPADDW         Y6, Y9, Y9
+	VPABSW         Y10, Y10
+	VPSRLD         $0x10, Y10, Y6
+	VPMAXSW        Y6, Y10, Y10
+	VPABSW         Y9, Y9
+	VPSRLD         $0x10, Y9, Y6
+	VPMAXSW        Y6, Y9, Y9
+	VPADDW         Y9, Y10, Y10
+	VPABSW         Y8, Y8
+	VPSRLD         $0x10, Y8, Y6
+	VPMAXSW        Y6, Y8, Y8
+	VPADDW         Y8, Y10, Y10
+	VPABSW         Y7, Y7
+	VPSRLD         $0x10, Y7, Y6
+	VPMAXSW        Y6, Y7, Y7
+	VPADDW         Y7, Y10, Y10
+	VPMADDWD       Y1, Y10, Y10
+	VPADDD         Y10, Y5, Y5
+	LEAQ           (AX)(CX*4), AX
+	LEAQ           (BX)(SI*4), BX
+	LEAQ           (R8)(SI*4), R8
+	LEAQ           (R9)(SI*4), R9
+	LEAQ           (R10)(SI*4), R10
+	SUBQ           $0x04, R11
+	JNE            rows
+	VPHADDD        Y3, Y2, Y2
+	VPHADDD        Y5, Y4, Y4
+	VPHADDD        Y4, Y2, Y2
+	VEXTRACTI128   $0x01, Y2, X0
+	VPADDD         X2, X0, X0
+	MOVQ           out+56(FP), AX
+	VPMOVZXDQ      X0, Y0
+	VMOVDQU        Y0, (AX)
+	VZEROUPPER
+	RET
+
+// func satds10AVX2(src *byte, stride int, predictions *[10][16]byte, out *[10]int)
+// Requires: AVX, AVX2
+TEXT ·satds10AVX2(SB), NOSPLIT, $0-32
+	MOVQ           src+0(FP), AX
+	MOVQ           stride+8(FP), CX
+	LEAQ           (CX)(CX*2), DX
+	MOVQ           predictions+16(FP), BX
+	MOVQ           out+24(FP), SI
+	VBROADCASTI128 (BX), Y0
+	VINSERTI128    $0x01, 64(BX), Y0, Y0
+	VBROADCASTI128 16(BX), Y1
+	VINSERTI128    $0x01, 80(BX), Y1, Y1
+	VBROADCASTI128 32(BX), Y2
+	VINSERTI128    $0x01, 96(BX), Y2, Y2
+	VBROADCASTI128 48(BX), Y3
+	VINSERTI128    $0x01, 112(BX), Y3, Y3
+	VPUNPCKLDQ     Y1, Y0, Y4
+	VPUNPCKLDQ     Y3, Y2, Y5
+	VPUNPCKHDQ     Y1, Y0, Y6
+	VPUNPCKHDQ     Y3, Y2, Y3
+	VPUNPCKLQDQ    Y5, Y4, Y0
+	VPUNPCKHQDQ    Y5, Y4, Y1
+	VPUNPCKLQDQ    Y3, Y6, Y2
+	VPUNPCKHQDQ    Y3, Y6, Y3
+	VMOVDQU        signs<>+16(SB), Y4
+	VPABSB         Y4, Y5
+	VPMADDUBSW     Y5, Y0, Y6
+	VPBROADCASTD   (AX), Y7
+	VPMADDUBSW     Y5, Y7, Y7
+	VPSUBW         Y7, Y6, Y6
+	VPMADDUBSW     Y5, Y1, Y7
+	VPBROADCASTD   (AX)(CX*1), Y8
+	VPMADDUBSW     Y5, Y8, Y8
+	VPSUBW         Y8, Y7, Y7
+	VPMADDUBSW     Y5, Y2, Y8
+	VPBROADCASTD   (AX)(CX*2), Y9
+	VPMADDUBSW     Y5, Y9, Y9
+	VPSUBW         Y9, Y8, Y8
+	VPMADDUBSW     Y5, Y3, Y9
+	VPBROADCASTD   (AX)(DX*1), Y10
+	VPMADDUBSW     Y5, Y10, Y10
+	VPSUBW         Y10, Y9, Y9
+	VPSUBW         Y7, Y6, Y5
+	VPADDW         Y7, Y6, Y6
+	VPSUBW         Y9, Y8, Y7
+	VPADDW         Y9, Y8, Y8
+	VPSUBW         Y8, Y6, Y9
+	VPADDW         Y8, Y6, Y6
+	VPSUBW         Y7, Y5, Y8
+	VPADDW         Y7, Y5, Y5
+	VPABSW         Y6, Y6
+	VPSRLD         $0x10, Y6, Y7
+	VPMAXSW        Y7, Y6, Y6
+	VPABSW         Y5, Y5
+	VPSRLD         $0x10, Y5, Y7
+	VPMAXSW        Y7, Y5, Y5
+	VPADDW         Y5, Y6, Y6
+	VPABSW         Y9, Y9
+	VPSRLD         $0x10, Y9, Y5
+	VPMAXSW        Y5, Y9, Y9
+	VPADDW         Y9, Y6, Y6
+	VPABSW         Y8, Y8
+	VPSRLD         $0x10, Y8, Y5
+	VPMAXSW        Y5, Y8, Y8
+	VPADDW         Y8, Y6, Y6
+	VPMADDUBSW     Y4, Y0, Y0
+	VPBROADCASTD   (AX), Y5
+	VPMADDUBSW     Y4, Y5, Y5
+	VPSUBW         Y5, Y0, Y0
+	VPMADDUBSW     Y4, Y1, Y1
+	VPBROADCASTD   (AX)(CX*1), Y5
+	VPMADDUBSW     Y4, Y5, Y5
+	VPSUBW         Y5, Y1, Y1
+	VPMADDUBSW     Y4, Y2, Y2
+	VPBROADCASTD   (AX)(CX*2), Y5
+	VPMADDUBSW     Y4, Y5, Y5
+	VPSUBW         Y5, Y2, Y2
+	VPMADDUBSW     Y4, Y3, Y3
+	VPBROADCASTD   (AX)(DX*1), Y5
+	VPMADDUBSW     Y4, Y5, Y5
+	VPSUBW         Y5, Y3, Y3
+	VPSUBW         Y1, Y0, Y4
+	VPADDW         Y1, Y0, Y0
+	VPSUBW         Y3, Y2, Y1
+	VPADDW         Y3, Y2, Y2
+	VPSUBW         Y2, Y0, Y3
+	VPADDW         Y2, Y0, Y0
+	VPSUBW         Y1, Y4, Y2
+	VPADDW         Y1, Y4, Y4
+	VPABSW         Y0, Y0
+	VPSRLD         $0x10, Y0, Y1
+	VPMAXSW        Y1, Y0, Y0
+	VPABSW         Y4, Y4
+	VPSRLD         $0x10, Y4, Y1
+	VPMAXSW        Y1, Y4, Y4
+	VPADDW         Y4, Y0, Y0
+	VPABSW         Y3, Y3
+	VPSRLD         $0x10, Y3, Y1
+	VPMAXSW        Y1, Y3, Y3
+	VPADDW         Y3, Y0, Y0
+	VPABSW         Y2, Y2
+	VPSRLD         $0x10, Y2, Y1
+	VPMAXSW        Y1, Y2, Y2
+	VPADDW         Y2, Y0, Y0
+	VPADDW         Y0, Y6, Y6
+	VPCMPEQD       Y0, Y0, Y0
+	VPSRLD         $0x1f, Y0, Y0
+	VPMADDWD       Y0, Y6, Y6
+	VEXTRACTI128   $0x01, Y6, X0
+	VPMOVZXDQ      X6, Y1
+	VMOVDQU        Y1, (SI)
+	VPMOVZXDQ      X0, Y0
+	VMOVDQU        Y0, 32(SI)
+	VMOVDQU        signs<>+0(SB), Y0
+	VBROADCASTI128 128(BX), Y1
+	VBROADCASTI128 144(BX), Y2
+	VPUNPCKLDQ     Y2, Y1, Y3
+	VPUNPCKHDQ     Y2, Y1, Y1
+	VPBROADCASTD   (AX), Y2
+	VPBROADCASTD   (AX)(CX*1), Y4
+	VPBLENDD       $0xcc, Y4, Y2, Y2
+	VPMADDUBSW     Y0, Y2, Y2
+	VPMADDUBSW     Y0, Y3, Y3
+	VPSUBW         Y2, Y3, Y3
+	VPBROADCASTD   (AX)(CX*2), Y2
+	VPBROADCASTD   (AX)(DX*1), Y4
+	VPBLENDD       $0xcc, Y4, Y2, Y2
+	VPMADDUBSW     Y0, Y2, Y2
+	VPMADDUBSW     Y0, Y1, Y1
+	VPSUBW         Y2, Y1, Y1
+	VPSUBW         Y1, Y3, Y0
+	VPADDW         Y1, Y3, Y3
+	VPUNPCKLQDQ    Y0, Y3, Y1
+	VPUNPCKHQDQ    Y0, Y3, Y0
+	VPSUBW         Y0, Y1, Y2
+	VPADDW         Y0, Y1, Y1
+	VPABSW         Y1, Y1
+	VPSRLD         $0x10, Y1, Y0
+	VPMAXSW        Y0, Y1, Y1
+	VPABSW         Y2, Y2
+	VPSRLD         $0x10, Y2, Y0
+	VPMAXSW        Y0, Y2, Y2
+	VPADDW         Y2, Y1, Y1
+	VPCMPEQD       Y0, Y0, Y0
+	VPSRLD         $0x1f, Y0, Y0
+	VPMADDWD       Y0, Y1, Y1
+	VEXTRACTI128   $0x01, Y1, X0
+	VPADDD         X1, X0, X0
+	VPSHUFD        $0xee, X0, X1
+	VPADDD         X1, X0, X0
+	VPMOVZXDQ      X0, X0
+	VMOVDQU        X0, 64(SI)
+	VZEROUPPER
+	RET
+
+// func variancesAVX2(a *byte, stride int, out *[4]int)
+// Requires: AVX, AVX2
+TEXT ·variancesAVX2(SB), NOSPLIT, $0-24
+	MOVQ  a+0(FP), AX
+	MOVQ  stride+8(FP), CX
+	LEAQ  (CX)(CX*2), DX
+	LEAQ  (AX)(CX*8), SI
+	MOVQ  $0x0000000000000002, BX
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+
+rows:
+	VBROADCASTI128 (AX), Y4
+	VINSERTI128    $0x01, (SI), Y4, Y4
+	VPSADBW        Y0, Y4, Y5
+	VPADDQ         Y5, Y1, Y1
+	VPUNPCKLBW     Y0, Y4, Y5
+	VPUNPCKHBW     Y0, Y4, Y4
+	VPMADDWD       Y5, Y5, Y5
+	VPADDD         Y5, Y2, Y2
+	VPMADDWD       Y4, Y4, Y4
+	VPADDD         Y4, Y3, Y3
+	VBROADCASTI128 (AX)(CX*1), Y4
+	VINSERTI128    $0x01, (SI)(CX*1), Y4, Y4
+	VPSADBW        Y0, Y4, Y5
+	VPADDQ         Y5, Y1, Y1
+	VPUNPCKLBW     Y0, Y4, Y5
+	VPUNPCKHBW     Y0, Y4, Y4
+	VPMADDWD       Y5, Y5, Y5
+	VPADDD         Y5, Y2, Y2
+	VPMADDWD       Y4, Y4, Y4
+	VPADDD         Y4, Y3, Y3
+	VBROADCASTI128 (AX)(CX*2), Y4
+	VINSERTI128    $0x01, (SI)(CX*2), Y4, Y4
+	VPSADBW        Y0, Y4, Y5
+	VPADDQ         Y5, Y1, Y1
+	VPUNPCKLBW     Y0, Y4, Y5
+	VPUNPCKHBW     Y0, Y4, Y4
+	VPMADDWD       Y5, Y5, Y5
+	VPADDD         Y5, Y2, Y2
+	VPMADDWD       Y4, Y4, Y4
+	VPADDD         Y4, Y3, Y3
+	VBROADCASTI128 (AX)(DX*1), Y4
+	VINSERTI128    $0x01, (SI)(DX*1), Y4, Y4
+	VPSADBW        Y0, Y4, Y5
+	VPADDQ         Y5, Y1, Y1
+	VPUNPCKLBW     Y0, Y4, Y5
+	VPUNPCKHBW     Y0, Y4, Y4
+	VPMADDWD       Y5, Y5, Y5
+	VPADDD         Y5, Y2, Y2
+	VPMADDWD       Y4, Y4, Y4
+	VPADDD         Y4, Y3, Y3
+	LEAQ           (AX)(CX*4), AX
+	LEAQ           (SI)(CX*4), SI
+	DECQ           BX
+	JNE            rows
+	VPHADDD        Y3, Y2, Y2
+	VPSRLQ         $0x20, Y2, Y0
+	VPADDD         Y0, Y2, Y2
+	VPSLLQ         $0x20, Y2, Y2
+	VPSRLQ         $0x1a, Y2, Y2
+	VPMULUDQ       Y1, Y1, Y1
+	VPSUBQ         Y1, Y2, Y2
+	MOVQ           out+16(FP), AX
+	VMOVDQU        Y2, (AX)
+	VZEROUPPER
+	RET
+
+DATA ssimC1<>+0(SB)/4, $0x0000680a
+DATA ssimC1<>+4(SB)/4, $0x0000680a
+DATA ssimC1<>+8(SB)/4, $0x0000680a
+DATA ssimC1<>+12(SB)/4, $0x0000680a
+DATA ssimC1<>+16(SB)/4, $0x0000680a
+DATA ssimC1<>+20(SB)/4, $0x0000680a
+DATA ssimC1<>+24(SB)/4, $0x0000680a
+DATA ssimC1<>+28(SB)/4, $0x0000680a
+GLOBL ssimC1<>(SB), RODATA|NOPTR, $32
+
+DATA ssimC2<>+0(SB)/4, $0x0003a85c
+DATA ssimC2<>+4(SB)/4, $0x0003a85c
+DATA ssimC2<>+8(SB)/4, $0x0003a85c
+DATA ssimC2<>+12(SB)/4, $0x0003a85c
+DATA ssimC2<>+16(SB)/4, $0x0003a85c
+DATA ssimC2<>+20(SB)/4, $0x0003a85c
+DATA ssimC2<>+24(SB)/4, $0x0003a85c
+DATA ssimC2<>+28(SB)/4, $0x0003a85c
+GLOBL ssimC2<>(SB), RODATA|NOPTR, $32
+
+// func ssimsAVX2(a *byte, aStride int, b *byte, bStride int, out *float64, n int) (squaredErr int)
+// Requires: AVX, AVX2
+TEXT ·ssimsAVX2(SB), NOSPLIT, $0-56
+	MOVQ  a+0(FP), AX
+	MOVQ  aStride+8(FP), CX
+	LEAQ  (CX)(CX*2), DX
+	MOVQ  b+16(FP), BX
+	MOVQ  bStride+24(FP), SI
+	LEAQ  (SI)(SI*2), DI
+	MOVQ  out+32(FP), R8
+	MOVQ  n+40(FP), R9
+	LEAQ  (AX)(CX*4), R10
+	LEAQ  (BX)(SI*4), R11
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+
+windows:
+	VPXOR        Y2, Y2, Y2
+	VPXOR        Y3, Y3, Y3
+	VPXOR        Y4, Y4, Y4
+	VPXOR        Y5, Y5, Y5
+	VPXOR        Y6, Y6, Y6
+	VPXOR        Y7, Y7, Y7
+	VMOVDQU      (AX), Y8
+	VMOVDQU      (BX), Y9
+	VPSADBW      Y0, Y8, Y10
+	VPADDQ       Y10, Y2, Y2
+	VPSADBW      Y0, Y9, Y10
+	VPADDQ       Y10, Y3, Y3
+	VPUNPCKLBW   Y0, Y8, Y10
+	VPUNPCKHBW   Y0, Y8, Y8
+	VPUNPCKLBW   Y0, Y9, Y11
+	VPUNPCKHBW   Y0, Y9, Y9
+	VPMADDWD     Y10, Y11, Y12
+	VPADDD       Y12, Y5, Y5
+	VPMADDWD     Y10, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VPMADDWD     Y11, Y11, Y10
+	VPADDD       Y10, Y4, Y4
+	VPMADDWD     Y8, Y9, Y10
+	VPADDD       Y10, Y7, Y7
+	VPMADDWD     Y8, Y8, Y8
+	VPADDD       Y8, Y6, Y6
+	VPMADDWD     Y9, Y9, Y8
+	VPADDD       Y8, Y6, Y6
+	VMOVDQU      (AX)(CX*1), Y8
+	VMOVDQU      (BX)(SI*1), Y9
+	VPSADBW      Y0, Y8, Y10
+	VPADDQ       Y10, Y2, Y2
+	VPSADBW      Y0, Y9, Y10
+	VPADDQ       Y10, Y3, Y3
+	VPUNPCKLBW   Y0, Y8, Y10
+	VPUNPCKHBW   Y0, Y8, Y8
+	VPUNPCKLBW   Y0, Y9, Y11
+	VPUNPCKHBW   Y0, Y9, Y9
+	VPMADDWD     Y10, Y11, Y12
+	VPADDD       Y12, Y5, Y5
+	VPMADDWD     Y10, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VPMADDWD     Y11, Y11, Y10
+	VPADDD       Y10, Y4, Y4
+	VPMADDWD     Y8, Y9, Y10
+	VPADDD       Y10, Y7, Y7
+	VPMADDWD     Y8, Y8, Y8
+	VPADDD       Y8, Y6, Y6
+	VPMADDWD     Y9, Y9, Y8
+	VPADDD       Y8, Y6, Y6
+	VMOVDQU      (AX)(CX*2), Y8
+	VMOVDQU      (BX)(SI*2), Y9
+	VPSADBW      Y0, Y8, Y10
+	VPADDQ       Y10, Y2, Y2
+	VPSADBW      Y0, Y9, Y10
+	VPADDQ       Y10, Y3, Y3
+	VPUNPCKLBW   Y0, Y8, Y10
+	VPUNPCKHBW   Y0, Y8, Y8
+	VPUNPCKLBW   Y0, Y9, Y11
+	VPUNPCKHBW   Y0, Y9, Y9
+	VPMADDWD     Y10, Y11, Y12
+	VPADDD       Y12, Y5, Y5
+	VPMADDWD     Y10, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VPMADDWD     Y11, Y11, Y10
+	VPADDD       Y10, Y4, Y4
+	VPMADDWD     Y8, Y9, Y10
+	VPADDD       Y10, Y7, Y7
+	VPMADDWD     Y8, Y8, Y8
+	VPADDD       Y8, Y6, Y6
+	VPMADDWD     Y9, Y9, Y8
+	VPADDD       Y8, Y6, Y6
+	VMOVDQU      (AX)(DX*1), Y8
+	VMOVDQU      (BX)(DI*1), Y9
+	VPSADBW      Y0, Y8, Y10
+	VPADDQ       Y10, Y2, Y2
+	VPSADBW      Y0, Y9, Y10
+	VPADDQ       Y10, Y3, Y3
+	VPUNPCKLBW   Y0, Y8, Y10
+	VPUNPCKHBW   Y0, Y8, Y8
+	VPUNPCKLBW   Y0, Y9, Y11
+	VPUNPCKHBW   Y0, Y9, Y9
+	VPMADDWD     Y10, Y11, Y12
+	VPADDD       Y12, Y5, Y5
+	VPMADDWD     Y10, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VPMADDWD     Y11, Y11, Y10
+	VPADDD       Y10, Y4, Y4
+	VPMADDWD     Y8, Y9, Y10
+	VPADDD       Y10, Y7, Y7
+	VPMADDWD     Y8, Y8, Y8
+	VPADDD       Y8, Y6, Y6
+	VPMADDWD     Y9, Y9, Y8
+	VPADDD       Y8, Y6, Y6
+	VMOVDQU      (R10), Y8
+	VMOVDQU      (R11), Y9
+	VPSADBW      Y0, Y8, Y10
+	VPADDQ       Y10, Y2, Y2
+	VPSADBW      Y0, Y9, Y10
+	VPADDQ       Y10, Y3, Y3
+	VPUNPCKLBW   Y0, Y8, Y10
+	VPUNPCKHBW   Y0, Y8, Y8
+	VPUNPCKLBW   Y0, Y9, Y11
+	VPUNPCKHBW   Y0, Y9, Y9
+	VPMADDWD     Y10, Y11, Y12
+	VPADDD       Y12, Y5, Y5
+	VPMADDWD     Y10, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VPMADDWD     Y11, Y11, Y10
+	VPADDD       Y10, Y4, Y4
+	VPMADDWD     Y8, Y9, Y10
+	VPADDD       Y10, Y7, Y7
+	VPMADDWD     Y8, Y8, Y8
+	VPADDD       Y8, Y6, Y6
+	VPMADDWD     Y9, Y9, Y8
+	VPADDD       Y8, Y6, Y6
+	VMOVDQU      (R10)(CX*1), Y8
+	VMOVDQU      (R11)(SI*1), Y9
+	VPSADBW      Y0, Y8, Y10
+	VPADDQ       Y10, Y2, Y2
+	VPSADBW      Y0, Y9, Y10
+	VPADDQ       Y10, Y3, Y3
+	VPUNPCKLBW   Y0, Y8, Y10
+	VPUNPCKHBW   Y0, Y8, Y8
+	VPUNPCKLBW   Y0, Y9, Y11
+	VPUNPCKHBW   Y0, Y9, Y9
+	VPMADDWD     Y10, Y11, Y12
+	VPADDD       Y12, Y5, Y5
+	VPMADDWD     Y10, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VPMADDWD     Y11, Y11, Y10
+	VPADDD       Y10, Y4, Y4
+	VPMADDWD     Y8, Y9, Y10
+	VPADDD       Y10, Y7, Y7
+	VPMADDWD     Y8, Y8, Y8
+	VPADDD       Y8, Y6, Y6
+	VPMADDWD     Y9, Y9, Y8
+	VPADDD       Y8, Y6, Y6
+	VMOVDQU      (R10)(CX*2), Y8
+	VMOVDQU      (R11)(SI*2), Y9
+	VPSADBW      Y0, Y8, Y10
+	VPADDQ       Y10, Y2, Y2
+	VPSADBW      Y0, Y9, Y10
+	VPADDQ       Y10, Y3, Y3
+	VPUNPCKLBW   Y0, Y8, Y10
+	VPUNPCKHBW   Y0, Y8, Y8
+	VPUNPCKLBW   Y0, Y9, Y11
+	VPUNPCKHBW   Y0, Y9, Y9
+	VPMADDWD     Y10, Y11, Y12
+	VPADDD       Y12, Y5, Y5
+	VPMADDWD     Y10, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VPMADDWD     Y11, Y11, Y10
+	VPADDD       Y10, Y4, Y4
+	VPMADDWD     Y8, Y9, Y10
+	VPADDD       Y10, Y7, Y7
+	VPMADDWD     Y8, Y8, Y8
+	VPADDD       Y8, Y6, Y6
+	VPMADDWD     Y9, Y9, Y8
+	VPADDD       Y8, Y6, Y6
+	VMOVDQU      (R10)(DX*1), Y8
+	VMOVDQU      (R11)(DI*1), Y9
+	VPSADBW      Y0, Y8, Y10
+	VPADDQ       Y10, Y2, Y2
+	VPSADBW      Y0, Y9, Y10
+	VPADDQ       Y10, Y3, Y3
+	VPUNPCKLBW   Y0, Y8, Y10
+	VPUNPCKHBW   Y0, Y8, Y8
+	VPUNPCKLBW   Y0, Y9, Y11
+	VPUNPCKHBW   Y0, Y9, Y9
+	VPMADDWD     Y10, Y11, Y12
+	VPADDD       Y12, Y5, Y5
+	VPMADDWD     Y10, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VPMADDWD     Y11, Y11, Y10
+	VPADDD       Y10, Y4, Y4
+	VPMADDWD     Y8, Y9, Y10
+	VPADDD       Y10, Y7, Y7
+	VPMADDWD     Y8, Y8, Y8
+	VPADDD       Y8, Y6, Y6
+	VPMADDWD     Y9, Y9, Y8
+	VPADDD       Y8, Y6, Y6
+	VPHADDD      Y6, Y4, Y4
+	VPSRLQ       $0x20, Y4, Y6
+	VPADDD       Y6, Y4, Y4
+	VPHADDD      Y7, Y5, Y5
+	VPSRLQ       $0x20, Y5, Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       Y5, Y5, Y5
+	VPADDD       Y4, Y1, Y1
+	VPSUBD       Y5, Y1, Y1
+	VPMULUDQ     Y3, Y2, Y6
+	VPADDD       Y6, Y6, Y6
+	VPSLLD       $0x06, Y5, Y5
+	VPSUBD       Y6, Y5, Y5
+	VPMULUDQ     Y2, Y2, Y2
+	VPMULUDQ     Y3, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSLLD       $0x06, Y4, Y3
+	VPSUBD       Y2, Y3, Y3
+	VPADDD       ssimC1<>+0(SB), Y6, Y6
+	VPADDD       ssimC2<>+0(SB), Y5, Y5
+	VPADDD       ssimC1<>+0(SB), Y2, Y2
+	VPADDD       ssimC2<>+0(SB), Y3, Y3
+	VEXTRACTI128 $0x01, Y6, X4
+	VSHUFPS      $0x88, X4, X6, X4
+	VCVTDQ2PD    X4, Y4
+	VEXTRACTI128 $0x01, Y5, X6
+	VSHUFPS      $0x88, X6, X5, X6
+	VCVTDQ2PD    X6, Y5
+	VMULPD       Y4, Y5, Y4
+	VEXTRACTI128 $0x01, Y2, X5
+	VSHUFPS      $0x88, X5, X2, X5
+	VCVTDQ2PD    X5, Y2
+	VEXTRACTI128 $0x01, Y3, X5
+	VSHUFPS      $0x88, X5, X3, X5
+	VCVTDQ2PD    X5, Y3
+	VMULPD       Y2, Y3, Y2
+	VDIVPD       Y2, Y4, Y4
+	VMOVUPD      Y4, (R8)
+	ADDQ         $0x20, AX
+	ADDQ         $0x20, BX
+	ADDQ         $0x20, R10
+	ADDQ         $0x20, R11
+	ADDQ         $0x20, R8
+	SUBQ         $0x04, R9
+	JNE          windows
+	VPSLLQ       $0x20, Y1, Y1
+	VPSRLQ       $0x20, Y1, Y1
+	VEXTRACTI128 $0x01, Y1, X0
+	VPADDQ       X1, X0, X0
+	VPSHUFD      $0xee, X0, X1
+	VPADDQ       X1, X0, X0
+	VMOVQ        X0, AX
+	MOVQ         AX, squaredErr+48(FP)
+	VZEROUPPER
 	RET

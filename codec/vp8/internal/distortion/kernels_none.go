@@ -18,12 +18,18 @@ func satd(a []byte, aStride int, b []byte, bStride, w, h int) int {
 	return satdGo(a, aStride, b, bStride, w, h)
 }
 
+func sseMacroblock(a, b *Macroblock) int { return sseMacroblockGo(a, b) }
+
+func satds16(out *[4]int, a []byte, aStride int, b []byte, at *[4]int, bStride int) {
+	satds16Go(out, a, aStride, b, at, bStride)
+}
+
 func satds(out []int, src []byte, stride int, predictions [][16]byte) {
 	satdsGo(out, src, stride, predictions)
 }
 
-func moments(a []byte, stride, w, h int) (sum, squares int) { return momentsGo(a, stride, w, h) }
+func variances(out *[4]int, a []byte, stride int) { variancesGo(out, a, stride) }
 
-func jointMoments(a []byte, aStride int, b []byte, bStride, w, h int) (m [5]int) {
-	return jointMomentsGo(a, aStride, b, bStride, w, h)
+func ssims(out []float64, a []byte, aStride int, b []byte, bStride, w, h int) (squaredErr int) {
+	return ssimsGo(out, a, aStride, b, bStride, w, h)
 }

@@ -1,6 +1,7 @@
 package rdo
 
 import (
+	"salsify/codec/vp8/internal/distortion"
 	"salsify/codec/vp8/internal/entropy"
 	"salsify/codec/vp8/internal/header"
 	"salsify/codec/vp8/internal/mode"
@@ -38,6 +39,7 @@ type coder struct {
 	col, row          int
 	srcY, srcU, srcV  []byte
 	strideY, strideUV int
+	source            distortion.Macroblock // the same
 	above             *token.Context
 	left              token.Context
 	best, other       *trial // the best trial so far, and the one to try in
@@ -71,6 +73,7 @@ func (c *coder) begin(f *Frame, col, row int) {
 	s := f.Source
 	c.srcY, c.strideY = s.Y.Pix[s.Y.At(col*16, row*16):], s.Y.Stride
 	c.srcU, c.srcV, c.strideUV = s.U.Pix[s.U.At(col*8, row*8):], s.V.Pix[s.V.At(col*8, row*8):], s.U.Stride
+	c.source = distortion.Macroblock{Y: c.srcY, U: c.srcU, V: c.srcV, Stride: c.strideY, ChromaStride: c.strideUV}
 	c.above = &f.above[col]
 	c.best, c.other = &c.trials[0], &c.trials[1]
 	for i := range c.trials {

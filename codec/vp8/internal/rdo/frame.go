@@ -88,6 +88,9 @@ func sqrt(v int) int {
 	return r
 }
 
+// NoGate is an IntraGate that lets intra modes be looked at always.
+const NoGate = 1 << 20
+
 // Speed is how much work the choice may take.
 type Speed struct {
 	Refs       int  // how many references are searched, LAST first

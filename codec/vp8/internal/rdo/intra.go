@@ -22,16 +22,16 @@ const (
 // tryIntra does step 4.
 func (c *coder) tryIntra() {
 	costs := &c.f.Costs.Modes
-	// Rank the 16x16 modes. They also tell whether any intra mode stands a chance.
+	if gate := c.f.Speed.IntraGate; !c.f.Header.Key && gate < NoGate && c.sourceIntra()*8 > c.interCost*gate {
+		return
+	}
+	// Rank the 16x16 modes.
 	var rank [4]int
 	for m := range rank {
 		t := c.other
 		t.YMode = uint8(m)
 		c.predictIntra(t)
 		rank[m] = distortion.SATD(c.srcY, c.strideY, t.p.y[:], 16, 16, 16) + c.plan.SADLambda*costs.YMode[m]>>sadShift
-	}
-	if !c.f.Header.Key && min(rank[0], rank[1], rank[2], rank[3])*8 > c.interCost*c.f.Speed.IntraGate {
-		return
 	}
 	uvMode, uvRate := c.chooseChroma(c.other)
 	for range c.f.Speed.IntraModes {

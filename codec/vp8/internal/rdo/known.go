@@ -2,8 +2,10 @@ package rdo
 
 import (
 	"salsify/codec/vp8/internal/distortion"
+	"salsify/codec/vp8/internal/entropy"
 	"salsify/codec/vp8/internal/mode"
 	"salsify/codec/vp8/internal/motion"
+	"salsify/codec/vp8/internal/predict"
 	"salsify/codec/vp8/internal/token"
 	"salsify/codec/vp8/internal/transform"
 )
@@ -12,6 +14,7 @@ import (
 // made of one picture:
 //
 //   - where motion search found it, whole and split;
+//   - how well the source predicts itself;
 //   - predictions from the references, their SATD and squared error, and the transform coefficients of the residue.
 //
 // What depends on the reconstruction of neighbours, as intra prediction does, is each frame's own.
@@ -20,6 +23,7 @@ import (
 type known struct {
 	found       [4]Found // by reference
 	splits      [4]foundSplit
+	intra       int           // what sourceIntra gives; below 0: not known
 	keys        []uint64      // of the predictions that there are
 	predictions []*prediction // and memory for more: four vectors into each of three references at most, for each frame
 }
@@ -55,6 +59,7 @@ const (
 // forget begins another macroblock.
 func (k *known) forget() {
 	k.keys = k.keys[:0]
+	k.intra = -1
 	for i := range k.found {
 		k.found[i].Valid = false
 	}
@@ -86,6 +91,25 @@ func (c *coder) predictionOf(ref uint8, mv mode.MV) *prediction {
 		p.satd = distortion.SATD(c.srcY, c.strideY, p.y[:], 16, 16, 16)
 	}
 	return p
+}
+
+// sourceIntra is the least SATD of the 16x16 intra modes, as if neighbours were reconstructed without loss: it tells whether any
+// intra mode stands a chance.
+func (c *coder) sourceIntra() int {
+	if c.known.intra < 0 {
+		y := &c.f.Source.Y
+		at := y.At(c.col*16, c.row*16)
+		least := infinite
+		for m := range uint8(4) {
+			if m != entropy.VPred && m != entropy.DCPred && c.col == 0 || m != entropy.HPred && m != entropy.DCPred && c.row == 0 {
+				continue // the source has no such neighbour
+			}
+			predict.Intra(c.scratch[:], 16, y.Pix, at, y.Stride, 16, m, c.row > 0, c.col > 0)
+			least = min(least, distortion.SATD(c.srcY, c.strideY, c.scratch[:], 16, 16, 16))
+		}
+		c.known.intra = least
+	}
+	return c.known.intra
 }
 
 // needLuma makes the luma prediction unless it is there.
@@ -132,8 +156,7 @@ func (c *coder) squaredError(p *prediction) int {
 		c.needLuma(p)
 		c.needChroma(p)
 		p.has |= hasSquaredErr
-		p.squaredErr = distortion.SSE(c.srcY, c.strideY, p.y[:], 16, 16, 16) +
-			distortion.SSE(c.srcU, c.strideUV, p.u[:], 8, 8, 8) + distortion.SSE(c.srcV, c.strideUV, p.v[:], 8, 8, 8)
+		p.squaredErr = distortion.MacroblockSSE(&c.source, &distortion.Macroblock{Y: p.y[:], U: p.u[:], V: p.v[:], Stride: 16, ChromaStride: 8})
 	}
 	return p.squaredErr
 }
