@@ -143,7 +143,10 @@ func encodeTogether(all []*encoder, goroutines int) {
 	if len(all) == 0 {
 		return
 	}
-	for _, e := range all {
+	for i, e := range all {
+		if i > 0 {
+			e.leader = all[0]
+		}
 		e.start(e.options.Quantizer)
 	}
 	codeMacroblocks(all, goroutines)
@@ -206,6 +209,7 @@ type encoder struct {
 	state     *State
 	options   *Options
 	candidate *Candidate
+	leader    *encoder // the one before it of the same picture that has measured the source; nil: none
 	source    *picture.Picture
 	header    header.Frame
 	rdo       rdo.Frame
@@ -244,7 +248,7 @@ func (e *encoder) end() {
 	e.source, e.trial = nil, nil
 	e.rdo.Source, e.rdo.Recon = nil, nil
 	e.rdo.Refs = [header.NumRefs]*picture.Picture{}
-	e.state, e.options, e.candidate = nil, nil, nil
+	e.state, e.options, e.candidate, e.leader = nil, nil, nil, nil
 }
 
 // copySource copies the visible picture and repeats its last column and row up to whole macroblocks.

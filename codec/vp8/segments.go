@@ -67,6 +67,10 @@ func (e *encoder) measureActivity() int {
 	}
 	e.activity, e.segmap = e.activity[:n], e.segmap[:n]
 	clear(e.segmap)
+	if e.leader != nil {
+		copy(e.activity, e.leader.activity)
+		return n
+	}
 	y := &e.source.Y
 	var variances [4]int
 	for row := range m.Rows {
