@@ -16,7 +16,6 @@ import (
 	"os/signal"
 	"runtime"
 	"slices"
-	"strings"
 	"syscall"
 
 	"github.com/spf13/pflag"
@@ -34,7 +33,7 @@ import (
 const (
 	exitOK     = 0
 	exitFailed = 1 // something could not be run, read or written
-	exitUsage  = 2 // the command line is wrong
+	exitUsage  = 2 // the command line is wrong, or a file that it names, or one that such a file names
 )
 
 const about = `salsify-eval measures live video end to end: delay and quality of every picture, of unmodified programs, on emulated networks.
@@ -78,8 +77,8 @@ var verbs = map[string]func(s *session, args []string) error{
 	"clip":    (*session).clip,
 }
 
-// errUsage marks errors of the command line.
-var errUsage = errors.New("wrong usage")
+// goesOn are the verbs that go on where they stopped when they are called again.
+var goesOn = []string{"matrix", "paper"}
 
 // run is the program without its process: it returns the exit status.
 func run(args []string, stdout, stderr io.Writer) int {
@@ -103,37 +102,16 @@ func run(args []string, stdout, stderr io.Writer) int {
 	switch {
 	case err == nil, errors.Is(err, pflag.ErrHelp):
 		return exitOK
-	case errors.Is(err, errUsage):
-		fmt.Fprintf(stderr, "salsify-eval %s: %v\n", args[0], err)
-		return exitUsage
+	case ctx.Err() != nil && slices.Contains(goesOn, args[0]):
+		fmt.Fprintf(stderr, "salsify-eval %s: interrupted; the same command again goes on where it stopped\n", args[0])
+		return exitFailed
 	case ctx.Err() != nil:
 		fmt.Fprintf(stderr, "salsify-eval %s: interrupted\n", args[0])
 		return exitFailed
+	case errors.As(err, new(usageError)):
+		fmt.Fprintf(stderr, "salsify-eval %s: %v\n", args[0], err)
+		return exitUsage
 	}
 	fmt.Fprintf(stderr, "salsify-eval %s: %v\n", args[0], err)
 	return exitFailed
-}
-
-// parse reads a verb's flags, of which usage is the first line of the help and about the text below it, and checks the number of
-// arguments; most < 0: any number.
-func (s *session) parse(flags *pflag.FlagSet, args []string, usage, about string, least, most int) error {
-	flags.SortFlags = false
-	flags.SetOutput(io.Discard)
-	flags.Usage = func() {
-		fmt.Fprintf(s.stdout, "Usage: salsify-eval %s\n\n%s\nFlags:\n%s", usage, about, flags.FlagUsagesWrapped(120))
-	}
-	err := flags.Parse(args)
-	if errors.Is(err, pflag.ErrHelp) {
-		return err
-	}
-	n := flags.NArg()
-	switch {
-	case err != nil:
-		return fmt.Errorf("%w: %w; see salsify-eval %s --help", errUsage, err, flags.Name())
-	case n < least:
-		return fmt.Errorf("%w: too few arguments; salsify-eval %s", errUsage, usage)
-	case most >= 0 && n > most:
-		return fmt.Errorf("%w: %q is one argument too many; salsify-eval %s", errUsage, strings.Join(flags.Args()[most:], " "), usage)
-	}
-	return nil
 }

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -11,16 +13,18 @@ import (
 	"salsify/cmd/internal/live"
 	"salsify/testbed/cell"
 	"salsify/testbed/matrix"
+	"salsify/testbed/result"
 )
 
 const matrixAbout = `Runs all cells of systems x networks x clips x repeats that FILE describes, and writes their results below FOLDER. Called again, it goes
-on where it stopped; cells that failed are tried again. A cell does not start while other programs use the machine.
+on where it stopped; cells that failed are tried again. A cell does not start while other programs use the machine. Where FOLDER has results of
+other calls, since FILE or what it names has changed, nothing is run until you say what is to become of them (--out, --redo).
 
   # FILE: what stands at the top holds for all cells; paths are relative to the file
   title: three systems on two networks
   duration: 60s            # of each call
   exclude: 10s             # of it, what does not count
-  repeats: 3
+  repeats: 3               # in virtual time of what is random alone: the rest would be the same again
   delay: 20ms              # one way
   queue: droptail:packets=256
   traces: traces           # folder of the traces
@@ -47,46 +51,74 @@ func (s *session) matrix(args []string) error {
 	flags := pflag.NewFlagSet("matrix", pflag.ContinueOnError)
 	out := flags.String("out", "results", "`FOLDER` for the results")
 	bin := flags.String("bin", "", "folder of salsify-send and salsify-recv (default: beside this program, or in PATH)")
-	dry := flags.Bool("dry-run", false, "list the cells, and run none")
+	dry := flags.Bool("dry-run", false, "check the file, its clips and its traces, list the cells and which are finished, and run none")
+	redo := redoFlag(flags)
 	if err := s.parse(flags, args, "matrix FILE.yaml [flags]", matrixAbout, 1, 1); err != nil {
 		return err
 	}
 	m, err := matrix.Load(flags.Arg(0), *bin)
 	if errors.Is(err, matrix.ErrFile) {
-		return fmt.Errorf("%w: %w", errUsage, err)
+		return usageError{err}
 	}
 	if err != nil {
 		return err
 	}
-	plan, err := m.Plan(*out, cell.Missing)
-	if errors.Is(err, matrix.ErrFile) {
-		return fmt.Errorf("%w: %w", errUsage, err)
-	}
+	plan, err := s.plan(m, *out)
 	if err != nil {
 		return err
 	}
 	if *dry {
-		for _, c := range plan.Cells {
-			fmt.Fprintf(s.stdout, "%s, repeat %d -> %s\n", c.Name, c.Repeat, c.Out)
-		}
+		s.list(plan)
+		return nil
+	}
+	_, err = s.runPlan(plan, *out, m.Title, *redo)
+	return err
+}
+
+// redoFlag is for verbs that write results.
+func redoFlag(flags *pflag.FlagSet) *bool {
+	return flags.Bool("redo", false, "where a result is in the way, put it aside (its folder gets .old-1 behind its name) and run again")
+}
+
+// plan lists the cells, and tells what is left out, and what is there besides.
+func (s *session) plan(m *matrix.Matrix, out string) (*matrix.Plan, error) {
+	plan, err := m.Plan(out, cell.Missing)
+	if errors.Is(err, matrix.ErrFile) {
+		return nil, usageError{err}
+	}
+	if err != nil {
+		return nil, err
 	}
 	for _, why := range plan.Skipped {
 		fmt.Fprintf(s.stderr, "left out: %s\n", why)
 	}
-	if *dry {
-		return nil
+	if n := len(plan.Strangers); n > 0 {
+		fmt.Fprintf(s.stderr, "%s has %d results that are not of these cells, such as %s; a report on it shows them too\n", out, n, plan.Strangers[0])
 	}
-	_, err = s.runPlan(plan)
-	return err
+	return plan, nil
+}
+
+// list prints a plan's cells.
+func (s *session) list(plan *matrix.Plan) {
+	for _, c := range plan.Cells {
+		mark := ""
+		switch finished, differences := c.Finished(); {
+		case len(differences) > 0:
+			mark = " (has a result of another call: " + strings.Join(differences, "; ") + ")"
+		case finished:
+			mark = " (finished)"
+		}
+		fmt.Fprintf(s.stdout, "%s, repeat %d -> %s%s\n", c.Name, c.Repeat, c.Out, mark)
+	}
 }
 
 // runPlan runs a plan's cells and tells how far it is.
-func (s *session) runPlan(plan *matrix.Plan) (matrix.Outcome, error) {
+func (s *session) runPlan(plan *matrix.Plan, out, title string, redo bool) (matrix.Outcome, error) {
 	screen := live.New(os.Stderr)
 	for i := range plan.Cells {
 		plan.Cells[i].Log = screen
 	}
-	outcome, err := plan.Run(s.ctx, func(e matrix.Event) {
+	outcome, err := plan.Run(s.ctx, redo, func(e matrix.Event) {
 		name := fmt.Sprintf("%d/%d %s, repeat %d", e.Number, e.Count, e.Cell, e.Repeat)
 		switch {
 		case e.Ended && e.Err != nil:
@@ -98,12 +130,18 @@ func (s *session) runPlan(plan *matrix.Plan) (matrix.Outcome, error) {
 		}
 	})
 	screen.Done()
-	if err != nil {
+	if errors.Is(err, matrix.ErrOthers) {
+		return outcome, err
+	}
+	if err := errors.Join(err, result.WriteTitle(out, title)); err != nil {
 		return outcome, err
 	}
 	fmt.Fprintf(s.stdout, "%d cells run, %d had been run before, %d failed\n", outcome.Ran, outcome.Kept, outcome.Failed)
+	if outcome.Silent > 0 {
+		fmt.Fprintf(s.stdout, "in %d of them nothing was ever shown; the logs in their folders may tell why\n", outcome.Silent)
+	}
 	if outcome.Failed > 0 {
-		return outcome, fmt.Errorf("%d cells failed, %s in their folders tells why; run this again to try them again", outcome.Failed, matrix.ErrorFile)
+		return outcome, fmt.Errorf("%d cells failed, %s in their folders tells why; run this again to try them again", outcome.Failed, result.ErrorFile)
 	}
 	return outcome, nil
 }
@@ -111,6 +149,9 @@ func (s *session) runPlan(plan *matrix.Plan) (matrix.Outcome, error) {
 // summary is a cell in a line.
 func summary(e matrix.Event) string {
 	f := e.Result.Figures
+	if f.Shown == 0 {
+		return "nothing was ever shown; see " + filepath.Join(e.Folder, result.LogsFolder)
+	}
 	quality := "no picture compared"
 	if f.SSIMdB != nil {
 		quality = fmt.Sprintf("SSIM %.2f dB", *f.SSIMdB)

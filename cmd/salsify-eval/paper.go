@@ -1,8 +1,6 @@
 package main
 
 import (
-	"errors"
-	"fmt"
 	"path/filepath"
 
 	"github.com/spf13/pflag"
@@ -40,11 +38,16 @@ func (s *session) paper(args []string) error {
 	flags.Float64Var(&c.MaxLoad, "max-load", cell.DefaultMaxLoad, "wait until other programs use no more than this share of the processors")
 	flags.StringVar(&c.Bin, "bin", "", "folder of salsify-send and salsify-recv (default: beside this program, or in PATH)")
 	out := flags.String("out", "results/paper", "`FOLDER` for the results; the report is in its folder report")
+	redo := redoFlag(flags)
 	if err := s.parse(flags, args, "paper --traces TRACES --clip CLIP --out FOLDER [flags]", paperAbout, 0, 0); err != nil {
 		return err
 	}
-	if err := complete(); err != nil {
-		return err
+	for _, err := range []error{
+		complete(), above0(flags, "repeats", "max-load"), only(flags, !c.Virtual, "for real time, not --virtual", "max-load", "bin"),
+	} {
+		if err != nil {
+			return err
+		}
 	}
 	if video.Rate == 0 {
 		video.Rate = paper.Rate
@@ -54,25 +57,22 @@ func (s *session) paper(args []string) error {
 	}
 	m, err := paper.Matrix(c)
 	if err != nil {
-		return fmt.Errorf("%w: %w", errUsage, err)
+		return usageError{err}
 	}
-	plan, err := m.Plan(*out, cell.Missing)
-	if errors.Is(err, matrix.ErrFile) {
-		return fmt.Errorf("%w: %w", errUsage, err)
-	}
+	plan, err := s.plan(m, *out)
 	if err != nil {
 		return err
 	}
-	for _, why := range plan.Skipped {
-		fmt.Fprintf(s.stderr, "left out: %s\n", why)
-	}
-	outcome, runErr := s.runPlan(plan)
-	if len(outcome.Folders) == 0 {
+	outcome, runErr := s.runPlan(plan, *out, m.Title, *redo)
+	if outcome.Ran+outcome.Kept == 0 {
 		return runErr
 	}
-	if err := s.writeReport(outcome.Folders, report.Config{
-		Title: m.Title, Out: filepath.Join(*out, "report"), Published: paper.Published,
-	}, false); err != nil {
+	shown, err := report.Load(outcome.Folders...)
+	if err != nil {
+		return err
+	}
+	shown.Title, shown.Out, shown.Published = m.Title, filepath.Join(*out, "report"), paper.Published
+	if err := s.writeReport(shown, false); err != nil {
 		return err
 	}
 	return runErr

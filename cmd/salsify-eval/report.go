@@ -23,24 +23,23 @@ Examples:
 func (s *session) report(args []string) error {
 	flags := pflag.NewFlagSet("report", pflag.ContinueOnError)
 	out := flags.String("out", "", "`FOLDER` of the report (default: report in the first DIR)")
-	title := flags.String("title", "", "of the page")
+	title := flags.String("title", "", "of the page (default: that of the matrix)")
 	markdown := flags.Bool("markdown", false, "print the table as Markdown")
 	if err := s.parse(flags, args, "report DIR... [flags]", reportAbout, 1, -1); err != nil {
 		return err
 	}
-	return s.writeReport(flags.Args(), report.Config{
-		Title: *title, Out: cmp.Or(*out, filepath.Join(flags.Arg(0), "report")),
-	}, *markdown)
-}
-
-// writeReport draws what the cells in some folders found, and prints it.
-func (s *session) writeReport(folders []string, c report.Config, markdown bool) error {
-	var err error
-	if c.Cells, c.Warnings, err = report.Load(folders...); err != nil {
+	c, err := report.Load(flags.Args()...)
+	if err != nil {
 		return err
 	}
+	c.Title, c.Out = cmp.Or(*title, c.Title), cmp.Or(*out, filepath.Join(flags.Arg(0), "report"))
+	return s.writeReport(c, *markdown)
+}
+
+// writeReport draws what was found, and prints it.
+func (s *session) writeReport(c report.Config, markdown bool) error {
 	screen := live.New(os.Stderr)
-	err = report.Write(s.ctx, c, func(done, total int) {
+	err := report.Write(s.ctx, c, func(done, total int) {
 		if screen.Terminal() {
 			screen.Line(fmt.Sprintf("figure %d of %d", done, total))
 		}

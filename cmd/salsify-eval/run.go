@@ -2,9 +2,10 @@ package main
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -15,6 +16,7 @@ import (
 	"salsify/testbed/link"
 	"salsify/testbed/matrix"
 	"salsify/testbed/report"
+	"salsify/testbed/result"
 )
 
 // runAbout explains run.
@@ -41,12 +43,12 @@ func clipFlags(flags *pflag.FlagSet, c *clip.Config) (complete func() error) {
 	flags.Uint64Var(&c.Seed, "clip-seed", 0, "of the noise, and of the scene test:")
 	return func() error {
 		c.Grain = clip.Grain(*grain)
-		if *size == "" {
-			return nil
+		if err := above0(flags, "rate"); err != nil || *size == "" {
+			return err
 		}
 		var s matrix.Size
 		if err := s.UnmarshalText([]byte(*size)); err != nil {
-			return fmt.Errorf("%w: --size: %w", errUsage, err)
+			return usage("--size: %w", err)
 		}
 		c.Width, c.Height = s.Width, s.Height
 		return nil
@@ -107,7 +109,7 @@ func (s *session) run(args []string) error {
 	flags.StringVar(&c.Out, "out", "", "`FOLDER` for the results")
 	flags.IntVar(&c.Repeat, "repeat", 1, "number of this run among those with the same seed; each has its own losses")
 	clipOptions := clipFlags(flags, &c.Clip)
-	flags.BoolVar(&c.Virtual, "virtual", false, "in virtual time: our own systems only, faster than real time, the same every time")
+	flags.BoolVar(&c.Virtual, "virtual", false, "in virtual time: our own systems only, the same every time, as fast as the codec is")
 	encodeTime := flags.String("encode-time", string(cell.Modelled), "in virtual time, how long encoding takes: model, or measured (then runs differ)")
 	flags.IntVar(&c.Every, "score-every", cell.DefaultEvery, "compare every how many-th picture with its source")
 	flags.Float64Var(&c.MaxLoad, "max-load", cell.DefaultMaxLoad, "wait until other programs use no more than this share of the processors")
@@ -116,8 +118,9 @@ func (s *session) run(args []string) error {
 	flags.StringVar(&c.Label, "name", "", "name of the system in reports (default: SYSTEM)")
 	flags.StringVar(&c.Command.Send, "send", "", "of the system command: shell command that reads pictures (Y4M) and sends them")
 	flags.StringVar(&c.Command.Receive, "receive", "", "and the one that receives and writes them (Y4M)")
-	flags.StringVar(&c.Command.Input, "input", "pipe", "where --send reads pictures: pipe (standard input) or device")
+	flags.StringVar(&c.Command.Input, "input", "", "where --send reads pictures: pipe (standard input, the default) or device")
 	flags.StringVar(&c.Command.Device, "device", "", "that device, such as /dev/video9 of v4l2loopback")
+	redo := redoFlag(flags)
 	if err := s.parse(flags, args, "run --system SYSTEM --clip CLIP --down TRACE --up TRACE --out FOLDER [flags]", runAbout, 0, 0); err != nil {
 		return err
 	}
@@ -125,13 +128,21 @@ func (s *session) run(args []string) error {
 		{"clip", c.Clip.Source, "test: or talk.mp4"}, {"out", c.Out, "results/first"},
 	} {
 		if needed.value == "" {
-			return fmt.Errorf("%w: --%s is missing, such as --%s %s", errUsage, needed.name, needed.name, needed.example)
+			return usage("--%s is missing, such as --%s %s", needed.name, needed.name, needed.example)
 		}
 	}
-	if err := clipOptions(); err != nil {
-		return err
+	for _, err := range []error{
+		clipOptions(), above0(flags, "score-every", "max-load", "patience", "repeat"),
+		only(flags, c.Virtual, "for --virtual", "encode-time"),
+		only(flags, !c.Virtual, "for real time, not --virtual", "max-load", "patience", "bin"),
+		only(flags, strings.HasPrefix(c.System, "salsify"), "for the system salsify", "bin"),
+	} {
+		if err != nil {
+			return err
+		}
 	}
 	networkOptions()
+	c.Redo = *redo
 	c.Command.Name = cmp.Or(c.Label, cell.CommandName)
 	c.EncodeTime = cell.EncodeTime(*encodeTime)
 	screen := live.New(os.Stderr)
@@ -141,11 +152,12 @@ func (s *session) run(args []string) error {
 	}
 	r, err := cell.Run(s.ctx, c)
 	screen.Done()
-	if errors.Is(err, cell.ErrConfig) {
-		return fmt.Errorf("%w: %w", errUsage, err)
-	}
 	if err != nil {
-		return err
+		return cellError(err)
+	}
+	if r.Figures.Shown == 0 {
+		return fmt.Errorf("nothing was ever shown; see %s and %s beside it (the result is kept)",
+			filepath.Join(c.Out, result.LogsFolder), result.LinkFile)
 	}
 	if err := report.Text(s.stdout, report.Config{Cells: []report.Cell{{Folder: c.Out, Result: r}}}); err != nil {
 		return err

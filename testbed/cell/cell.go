@@ -1,7 +1,8 @@
 // Package cell runs one cell of an evaluation: one system under test, on one network, with one clip, once; and writes all that was
 // measured into a folder (package result).
 //
-//  1. The clip becomes an endless test video (package clip), the network two links (network.go).
+//  1. The clip becomes an endless test video (package clip), the network two links (network.go). What is in the folder of an earlier run
+//     is not overwritten (plan.go).
 //  2. In real time (realtime.go) the system's two ends run in two network namespaces with the links between them (package shell). The
 //     machine has to be quiet first (load.go). In virtual time (virtual.go) our own endpoint runs, or the oracle.
 //  3. The camera knows when each picture of the source was there, the screen when which picture was seen, the links each packet.
@@ -15,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -49,10 +51,11 @@ type Config struct {
 	// Patience is how long to wait for the machine to become that quiet, before giving up; 0: DefaultPatience.
 	Patience time.Duration
 
-	Plan string // as in the result; "": none
+	Plan Plan // nil: Run makes it
 
-	Out string    // folder for the results, made if need be; what is in it of an earlier run is replaced
-	Log io.Writer // progress, a line each; nil: none
+	Out  string    // folder for the results, made if need be
+	Redo bool      // a result in Out is put aside (result.PutAside); else it is an error, ErrFinished
+	Log  io.Writer // progress, a line each; nil: none
 	// Second, unless nil, is told once a second how much of the call is over.
 	Second func(done time.Duration)
 }
@@ -82,19 +85,48 @@ const (
 // ErrBusy: other programs use too much of the machine for fair figures.
 var ErrBusy = errors.New("the machine is busy")
 
+// ErrFinished: the folder of a cell has a result. The message says what to do.
+var ErrFinished = errors.New("there is a result already")
+
 // ErrVirtual: a system that is real was to run in virtual time. Errors that wrap it wrap ErrConfig too.
 var ErrVirtual = errors.New("virtual time")
 
-// ErrConfig: a cell cannot be run as it is described. The message says what to change.
-var ErrConfig = errors.New("cell")
+// ErrConfig: a cell cannot be run as it is described. All errors about that are a *ConfigError, which wraps it.
+var ErrConfig = errors.New("wrong description of a cell")
 
-// Check tells what is wrong with a cell's description, before it is run. The error wraps ErrConfig.
+// ConfigError tells what to change in a cell's description.
+type ConfigError struct {
+	Field string // as flags and matrix files name it, such as "loss-down"; "": several
+	Err   error
+}
+
+// Error is the field and what is wrong with it.
+func (e *ConfigError) Error() string {
+	if e.Field == "" {
+		return e.Err.Error()
+	}
+	return e.Field + ": " + e.Err.Error()
+}
+
+// Unwrap is for package errors.
+func (e *ConfigError) Unwrap() []error { return []error{ErrConfig, e.Err} }
+
+func wrong(field, format string, values ...any) error {
+	return &ConfigError{field, fmt.Errorf(format, values...)}
+}
+
+// Check tells what is wrong with a cell's description, before it is run. The error is a *ConfigError.
 func (c Config) Check() error {
 	if err := c.complete(); err != nil {
 		return err
 	}
 	if _, err := systemOf(&c); err != nil {
 		return err
+	}
+	if source := c.Clip.Source; source != "test" && !strings.HasPrefix(source, "test:") {
+		if _, err := os.Stat(source); err != nil {
+			return &ConfigError{"clip", err}
+		}
 	}
 	_, err := c.Network.load(c.Repeat)
 	return err
@@ -113,33 +145,37 @@ func (c *Config) complete() error {
 	if c.EncodeTime == "" {
 		c.EncodeTime = Modelled
 	}
-	c.Repeat = max(c.Repeat, 1)
-	switch {
-	case c.Duration < minDuration || c.Duration > maxDuration:
-		return fmt.Errorf("%w: a duration of %v; it must lie from %v to %v", ErrConfig, c.Duration, minDuration, maxDuration)
-	case c.Exclude < 0 || c.Exclude > c.Duration-minDuration:
-		return fmt.Errorf("%w: %v of %v are left out; at least %v must remain", ErrConfig, c.Exclude, c.Duration, minDuration)
-	case c.Every < 0:
-		return fmt.Errorf("%w: every %dth picture cannot be compared; give 1 or more", ErrConfig, c.Every)
-	case !(c.MaxLoad >= 0): // nor NaN
-		return fmt.Errorf("%w: a load of %g; give a share from 0 to 1", ErrConfig, c.MaxLoad)
-	case c.EncodeTime != Modelled && c.EncodeTime != Measured:
-		return fmt.Errorf("%w: encode time %q; it is %q or %q", ErrConfig, c.EncodeTime, Modelled, Measured)
-	case c.Out == "":
-		return fmt.Errorf("%w: no folder for the results", ErrConfig)
+	if c.Repeat == 0 {
+		c.Repeat = 1
 	}
 	if c.Log == nil {
 		c.Log = io.Discard
 	}
+	switch {
+	case c.Duration < minDuration || c.Duration > maxDuration:
+		return wrong("duration", "%v is outside of %v to %v", c.Duration, minDuration, maxDuration)
+	case c.Exclude < 0 || c.Exclude > c.Duration-minDuration:
+		return wrong("exclude", "%v of %v are left out; at least %v must remain", c.Exclude, c.Duration, minDuration)
+	case c.Repeat < 1:
+		return wrong("repeat", "%d; the first is 1", c.Repeat)
+	case c.Every < 0:
+		return wrong("score-every", "%d; give 1 for every picture, 3 for every third", c.Every)
+	case !(c.MaxLoad >= 0 && c.MaxLoad <= 1): // nor NaN
+		return wrong("max-load", "%g is no share of the processors; give 0 to 1, such as 0.1 for 10 %%", c.MaxLoad)
+	case c.Patience < 0:
+		return wrong("patience", "%v; give a time such as 10m", c.Patience)
+	case c.EncodeTime != Modelled && c.EncodeTime != Measured:
+		return wrong("encode-time", "%q; it is %q or %q", c.EncodeTime, Modelled, Measured)
+	case c.Out == "":
+		return wrong("out", "no folder for the results")
+	}
 	return nil
 }
 
-// Run runs a cell and returns what it wrote into config.Out. On an error there is no result.json in it, but the logs are.
+// Run runs a cell and returns what it wrote into config.Out. On an error there is no result.json of it, but the logs are. A call in which
+// nothing was shown is a result.
 func Run(ctx context.Context, config Config) (*result.Result, error) {
 	if err := config.complete(); err != nil {
-		return nil, err
-	}
-	if err := os.RemoveAll(filepath.Join(config.Out, result.File)); err != nil {
 		return nil, err
 	}
 	s, err := systemOf(&config)
@@ -150,14 +186,26 @@ func Run(ctx context.Context, config Config) (*result.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(filepath.Join(config.Out, result.LogsFolder), 0o777); err != nil {
+	if config.Plan == nil {
+		config.Plan = Planner{}.Plan(config)
+	}
+	if err := config.occupied(); err != nil {
+		return nil, err
+	}
+	if config.Out, err = filepath.Abs(config.Out); err != nil { // a folder that is put aside may be the one we are in
 		return nil, err
 	}
 	video, err := clip.Open(ctx, config.Clip, config.Log)
+	if errors.Is(err, clip.ErrClip) && ctx.Err() == nil {
+		return nil, &ConfigError{"", err}
+	}
 	if err != nil {
 		return nil, err
 	}
 	defer video.Close()
+	if err := config.makeRoom(); err != nil {
+		return nil, err
+	}
 
 	r := &run{config: config, network: network, video: video}
 	r.describe()
@@ -176,6 +224,9 @@ func Run(ctx context.Context, config Config) (*result.Result, error) {
 	r.result.Network.Up.CapacityKbit = r.seen.capacity(r.seen.up, r.seen.exclude, r.seen.duration).Kbit()
 	if figures.Shown == 0 {
 		r.warn("no picture was shown: the logs may tell why")
+	}
+	if err := os.Remove(filepath.Join(config.Out, result.ErrorFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err // of an earlier try
 	}
 	if err := result.Write(config.Out, &r.result, frames, series); err != nil {
 		return nil, err
@@ -210,9 +261,9 @@ func (r *run) describe() {
 			Name: cmp.Or(c.ClipName, r.video.Name()), Source: filepath.Base(c.Clip.Source), Grain: string(c.Clip.Grain), Width: width, Height: height,
 			Rate: float64(rate.Num) / float64(rate.Den), Seed: c.Clip.Seed,
 		},
-		Network: r.network.description, Plan: c.Plan,
+		Network: r.network.description, Plan: c.Plan.Hash(),
 		DurationMs: milliseconds(c.Duration), ExcludedMs: milliseconds(c.Exclude),
-		Commands: [][]string{}, Versions: versions(), Machine: machine(), Warnings: []string{},
+		Commands: [][]string{}, Versions: OwnVersion(), Machine: machine(), Warnings: []string{},
 	}
 	if r.result.Cell == "" {
 		r.result.Cell = strings.Join([]string{r.result.System, r.result.Network.Name, r.result.Clip.Name}, " ")

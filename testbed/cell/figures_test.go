@@ -5,12 +5,14 @@ import (
 	"testing"
 	"time"
 
+	"salsify/codec/y4m"
 	"salsify/testbed/camera"
 	"salsify/testbed/link"
 	"salsify/testbed/measure"
 	"salsify/testbed/quality"
 	"salsify/testbed/screen"
 	"salsify/testbed/trace"
+	"salsify/testbed/virtual"
 	"salsify/transport/bitrate"
 )
 
@@ -155,12 +157,23 @@ func TestWhatLeavesInAnOffTimeUsesNothing(t *testing.T) {
 func TestGoOn(t *testing.T) {
 	at := time.Unix(1000, 0)
 	known := []camera.Captured{{Number: 7, At: at}, {Number: 8, At: at.Add(40 * time.Millisecond), Taken: at}}
-	got := goOn(known, 50*time.Millisecond, at.Add(190*time.Millisecond))
-	if len(got) != 4 || got[3].Number != 10 || got[3].At != at.Add(140*time.Millisecond) || !got[3].Taken.IsZero() {
+	got := goOn(known, y4m.Rate{Num: 20, Den: 1}, at.Add(190*time.Millisecond))
+	if len(got) != 4 || got[3].Number != 10 || got[3].At.Sub(at).Round(time.Microsecond) != 140*time.Millisecond || !got[3].Taken.IsZero() {
 		t.Errorf("%v", got)
 	}
-	if got := goOn(nil, time.Second, at); len(got) != 0 {
+	if got := goOn(nil, y4m.Rate{Num: 20, Den: 1}, at); len(got) != 0 {
 		t.Errorf("%v of nothing", got)
+	}
+	// A picture that is due at the end is no picture of the call, though the one before it is due at a fraction of a nanosecond.
+	rate := y4m.Rate{Num: 30, Den: 1}
+	for lasts := range 20 {
+		end := at.Add(time.Duration(lasts+1) * time.Second)
+		for known := 30*lasts + 1; known <= 30*(lasts+1); known++ {
+			last := camera.Captured{Number: uint64(known - 1), At: at.Add(virtual.Due(uint64(known-1), rate))}
+			if got := goOn([]camera.Captured{last}, rate, end); len(got) != 30*(lasts+1)-known+1 {
+				t.Fatalf("%d pictures from number %d to the end at %v", len(got), known-1, end.Sub(at))
+			}
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"salsify/codec/y4m"
 	"salsify/testbed/camera"
 	"salsify/testbed/link"
 	"salsify/testbed/measure"
@@ -19,6 +21,7 @@ import (
 	"salsify/testbed/screen"
 	"salsify/testbed/shell"
 	"salsify/testbed/system"
+	"salsify/testbed/virtual"
 )
 
 // inRealTime runs a system under test.
@@ -34,9 +37,7 @@ func (r *run) inRealTime(ctx context.Context, s system.System) error {
 		return err
 	}
 	r.result.Machine.OthersBefore, r.result.Machine.WaitedMs = &quiet, milliseconds(waited)
-	for name, version := range s.Versions(ctx) {
-		r.result.Versions[name] = version
-	}
+	maps.Copy(r.result.Versions, versionsOf(ctx, s, r.config))
 
 	// 1. The network, still without its traces.
 	packets, err := os.Create(filepath.Join(r.config.Out, result.LinkFile))
@@ -107,8 +108,8 @@ func (r *run) inRealTime(ctx context.Context, s system.System) error {
 	r.result.Machine.OthersDuring, r.result.Machine.SystemUsed, r.result.Machine.TestbedUsed = &used.others, &used.system, &used.testbed
 	late := milliseconds(stats.LatenessP99)
 	r.result.Machine.LinkLatenessP99Ms = &late
-	if used.others > r.config.MaxLoad {
-		r.warn("other programs used %.0f %% of the processors during the call", 100*used.others)
+	if used.others > DefaultMaxLoad { // whatever was allowed
+		r.warn("other programs used more than %.0f %% of the processors during the call", 100*DefaultMaxLoad)
 	}
 	if stats.LatenessP99 > maxLateness {
 		r.warn("the link sent one packet in a hundred more than %v late", maxLateness)
@@ -120,7 +121,7 @@ func (r *run) inRealTime(ctx context.Context, s system.System) error {
 	}
 	r.seen.begin = begin
 	end := begin.Add(r.config.Duration)
-	r.seen.captured = goOn(eye.Captured(end), r.interval(), end)
+	r.seen.captured = goOn(eye.Captured(end), r.video.Rate(), end)
 	r.seen.counts = seen.Counts()
 	captured := map[uint64]time.Time{}
 	for _, c := range r.seen.captured {
@@ -141,16 +142,18 @@ func (r *run) inRealTime(ctx context.Context, s system.System) error {
 
 // goOn adds the pictures that the source had until the end, at its rate, after the last that is known of: a system that notes its own
 // pictures may have stopped before the source does.
-func goOn(captured []camera.Captured, interval time.Duration, end time.Time) []camera.Captured {
+func goOn(captured []camera.Captured, rate y4m.Rate, end time.Time) []camera.Captured {
 	if len(captured) == 0 {
 		return nil
 	}
-	for next := captured[len(captured)-1]; ; {
-		next = camera.Captured{Number: next.Number + 1, At: next.At.Add(interval)}
-		if !next.At.Before(end) {
+	last := captured[len(captured)-1]
+	for n := uint64(1); ; n++ {
+		// Both times are of the nanosecond below: without one more, what is due at the end would be before it.
+		at := last.At.Add(virtual.Due(n, rate) + time.Nanosecond)
+		if !at.Before(end) {
 			return captured
 		}
-		captured = append(captured, next)
+		captured = append(captured, camera.Captured{Number: last.Number + n, At: at})
 	}
 }
 

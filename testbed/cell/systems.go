@@ -20,6 +20,8 @@ const (
 	OracleName = "oracle"
 	// CommandName is a system that Config.Command describes.
 	CommandName = "command"
+	// SyntheticName is the system whose delay and distortion are known.
+	SyntheticName = "synthetic"
 )
 
 // SystemsHelp lists the systems for the help of programs.
@@ -34,10 +36,10 @@ const SystemsHelp = `  salsify              our programs; salsify:single, salsif
 
 // parsers read what stands behind a name's colon.
 var parsers = map[string]func(parameters string) (system.System, error){
-	salsifyName: salsify.Parse,
-	"chrome":    chrome.Parse,
-	"gstreamer": gstreamer.Parse,
-	"synthetic": synthetic.Parse,
+	salsifyName:   salsify.Parse,
+	"chrome":      chrome.Parse,
+	"gstreamer":   gstreamer.Parse,
+	SyntheticName: synthetic.Parse,
 }
 
 // Installable are the systems that a machine has or lacks.
@@ -46,22 +48,32 @@ var Installable = []string{salsifyName, "chrome", "chrome:vp9", "chrome:h264", "
 // systemOf returns the system of a cell, or nil for one that runs in virtual time.
 func systemOf(c *Config) (system.System, error) {
 	name, parameters, _ := strings.Cut(c.System, ":")
-	if name == OracleName {
-		if parameters != "" {
-			return nil, fmt.Errorf("%w: %s has no parameters", ErrConfig, OracleName)
+	parse := parsers[name]
+	if parse == nil && c.System != OracleName && c.System != CommandName {
+		return nil, wrong("system", "no system %q. A SYSTEM is one of\n%s", c.System, SystemsHelp)
+	}
+	for _, f := range []struct{ field, value, advice string }{
+		{"send", c.Command.Send, "the shell command that reads pictures (Y4M) and sends them"},
+		{"receive", c.Command.Receive, "the shell command that receives pictures and writes them (Y4M)"},
+		{"input", c.Command.Input, ""}, {"device", c.Command.Device, ""},
+	} {
+		switch {
+		case name != CommandName && f.value != "":
+			return nil, wrong(f.field, "only the system %s takes it, and this is %s", CommandName, c.System)
+		case name == CommandName && f.value == "" && f.advice != "":
+			return nil, wrong(f.field, "it is missing: %s", f.advice)
 		}
+	}
+	if name == OracleName {
 		return nil, nil
 	}
 	var s system.System
 	var err error
-	parse := parsers[name]
 	switch {
 	case c.Virtual && name != salsifyName:
-		return nil, fmt.Errorf("%w: %w: %q does not run in it; salsify, its modes, and oracle do", ErrConfig, ErrVirtual, c.System)
+		return nil, &ConfigError{"system", fmt.Errorf("%w: %q does not run in it; salsify, its modes, and oracle do", ErrVirtual, c.System)}
 	case name == CommandName:
 		s, err = command.New(c.Command)
-	case parse == nil:
-		return nil, fmt.Errorf("%w: no system %q. A SYSTEM is one of\n%s", ErrConfig, c.System, SystemsHelp)
 	case name == salsifyName && c.Bin != "":
 		parameters = strings.TrimSuffix("bin="+c.Bin+","+parameters, ",")
 		s, err = parse(parameters)
@@ -69,7 +81,7 @@ func systemOf(c *Config) (system.System, error) {
 		s, err = parse(parameters)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
+		return nil, &ConfigError{"system", err}
 	}
 	if c.Virtual {
 		return nil, nil

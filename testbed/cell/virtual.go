@@ -51,18 +51,18 @@ func (r *run) inVirtualTime(ctx context.Context) error {
 func (r *run) runEndpoint(ctx context.Context, parameters string) error {
 	asked, err := salsify.ParseConfig(parameters)
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrConfig, err)
+		return &ConfigError{"system", err}
 	}
 	if len(asked.ExtraSend) > 0 || len(asked.ExtraRecv) > 0 {
-		return fmt.Errorf("%w: %s: more arguments of the programs mean nothing in virtual time, where no program runs", ErrConfig, r.config.System)
+		return wrong("system", "%s: more arguments of the programs mean nothing in virtual time, where no program runs", r.config.System)
 	}
 	width, height := r.video.Size()
 	config := virtual.Config{
 		Sender: sender.Config{
-			Width: width, Height: height, Interval: r.interval(), Mode: asked.Mode, MaxEffort: cmp.Or(asked.Effort, sender.DefaultMaxEffort),
+			Width: width, Height: height, Mode: asked.Mode, MaxEffort: cmp.Or(asked.Effort, sender.DefaultMaxEffort),
 			Goroutines: virtual.Reference.Cores,
 		},
-		Draw: r.video.Picture, Up: r.network.down, Down: r.network.up, // there, up is the video's way
+		Rate: r.video.Rate(), Draw: r.video.Picture, Up: r.network.down, Down: r.network.up, // there, up is the video's way
 		Duration:   r.config.Duration,
 		EncodeTime: virtual.Reference.Encode, DecodeTime: virtual.Reference.Decode, Measured: r.config.EncodeTime == Measured,
 		Score: r.score(ctx), ScoreEvery: r.config.Every,
@@ -84,7 +84,7 @@ func (r *run) runEndpoint(ctx context.Context, parameters string) error {
 func (r *run) askOracle(ctx context.Context) error {
 	width, height := r.video.Size()
 	result, err := oracle.Run(oracle.Config{
-		Width: width, Height: height, Interval: r.interval(), Draw: r.video.Picture, Link: r.network.down, Duration: r.config.Duration,
+		Width: width, Height: height, Rate: r.video.Rate(), Draw: r.video.Picture, Link: r.network.down, Duration: r.config.Duration,
 		Goroutines: virtual.Reference.Cores, Score: r.score(ctx), ScoreEvery: r.config.Every,
 	})
 	if err != nil {
@@ -100,12 +100,6 @@ func (r *run) askOracle(ctx context.Context) error {
 	}
 	r.see(result.Start, result.Captured, result.Shown, result.Scores)
 	return nil
-}
-
-// interval is the time between two pictures of the source.
-func (r *run) interval() time.Duration {
-	rate := r.video.Rate()
-	return time.Duration(float64(time.Second) * float64(rate.Den) / float64(rate.Num))
 }
 
 // score compares a picture with its source, until ctx ends, which ends the run.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -20,8 +21,13 @@ import (
 	"salsify/testbed/system/command"
 )
 
-// ErrFile: a matrix file cannot be used. The message says where, and what to change.
-var ErrFile = errors.New("matrix")
+// ErrFile: a matrix file cannot be used. The messages of errors that wrap it say where, and what to change.
+var ErrFile = errors.New("wrong matrix file")
+
+// fileError wraps ErrFile without saying it.
+type fileError struct{ error }
+
+func (e fileError) Unwrap() []error { return []error{ErrFile, e.error} }
 
 // Matrix is what a file describes. Paths in the file are relative to its folder.
 type Matrix struct {
@@ -119,9 +125,12 @@ type Network struct {
 	OutagesUp   Outages        `yaml:"outage-up"`
 }
 
-// random says whether repeats differ by the network.
-func (n Network) random() bool {
-	return n.LossDown > 0 || n.LossUp > 0 || n.OutagesDown.Random || n.OutagesUp.Random || n.Queue != nil && n.Queue.Policy == link.PIE
+// varies says whether repeats of a system in virtual time differ, each of which has random numbers of its own: by the network alone.
+func (n Network) varies(s System) bool {
+	if s.isOracle() { // which nothing else happens to
+		return n.OutagesDown.Random
+	}
+	return n.LossDown > 0 || n.LossUp > 0 || n.OutagesDown.Random || n.OutagesUp.Random || n.Queue.Policy == link.PIE
 }
 
 // Queue is a link's queue as it is written on the command line.
@@ -147,16 +156,16 @@ const (
 func Load(path, bin string) (*Matrix, error) {
 	file, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrFile, err)
+		return nil, fileError{err}
 	}
 	defer file.Close()
 	text, err := io.ReadAll(io.LimitReader(file, maxFileBytes+1))
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrFile, err)
+		return nil, fileError{err}
 	}
 	m, err := parse(text, filepath.Dir(path))
 	if err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", ErrFile, path, err)
+		return nil, fileError{fmt.Errorf("%s: %w", path, err)}
 	}
 	m.Bin = bin
 	return m, nil
@@ -181,18 +190,30 @@ func parse(text []byte, folder string) (*Matrix, error) {
 			depth--
 		}
 	}
-	m := &Matrix{Duration: time.Minute, Repeats: 1, Delay: 20 * time.Millisecond}
-	if err := yaml.UnmarshalWithOptions(text, m, yaml.Strict()); err != nil {
+	m := &Matrix{Duration: time.Minute, Repeats: 1, Delay: 20 * time.Millisecond, Every: cell.DefaultEvery, MaxLoad: cell.DefaultMaxLoad}
+	if err := yaml.UnmarshalWithOptions(text, m, yaml.Strict(), yaml.CustomUnmarshaler(readDuration)); err != nil {
 		return nil, errors.New(yaml.FormatError(err, false, true))
 	}
 	return m, m.Complete(folder)
 }
 
+// readDuration reads a time, with its unit: a bare number would be nanoseconds.
+func readDuration(d *time.Duration, text []byte) error {
+	trimmed := strings.Trim(strings.TrimSpace(string(text)), `"'`)
+	if _, err := strconv.ParseFloat(trimmed, 64); err == nil {
+		return fmt.Errorf("the time %s has no unit; write %ss or %sms", trimmed, trimmed, trimmed)
+	}
+	read, err := time.ParseDuration(trimmed)
+	if err != nil {
+		return fmt.Errorf("%q is not a time; write such as 60s, 20ms or 1m30s", trimmed)
+	}
+	*d = read
+	return nil
+}
+
 // Complete fills in what was left out, makes paths that are relative to a folder whole, and checks.
 func (m *Matrix) Complete(folder string) error {
 	switch {
-	case m.MaxLoad < 0:
-		return fmt.Errorf("max-load: %g; give a share from 0 to 1", m.MaxLoad)
 	case len(m.Systems) == 0:
 		return errors.New("no systems; name at least one, as in `systems: [salsify, chrome]`")
 	case len(m.Clips) == 0:
@@ -201,6 +222,10 @@ func (m *Matrix) Complete(folder string) error {
 		return errors.New("no networks; describe at least one, as in `networks: [{name: LTE, down: lte.down, up: lte.up}]`")
 	case m.Repeats < 1:
 		return fmt.Errorf("repeats: %d; give 1 or more", m.Repeats)
+	case !(m.MaxLoad > 0 && m.MaxLoad <= 1):
+		return fmt.Errorf("max-load: %g is no share of the processors; give more than 0 and up to 1, such as 0.1 for 10 %%", m.MaxLoad)
+	case m.Every < 1:
+		return fmt.Errorf("score-every: %d; give 1 for every picture, 3 for every third", m.Every)
 	}
 	if n := float64(len(m.Systems)) * float64(len(m.Clips)) * float64(len(m.Networks)) * float64(m.Repeats); n > maxCells {
 		return fmt.Errorf("%.0f cells are more than %d; make several files of it", n, maxCells)
@@ -241,7 +266,7 @@ func (m *Matrix) Complete(folder string) error {
 		}
 		if c.Name == "" {
 			name := filepath.Base(c.Source)
-			c.Name = strings.Trim(strings.TrimSuffix(name, filepath.Ext(name))+"-"+string(c.Grain), "-")
+			c.Name = strings.Trim(strings.TrimSuffix(strings.TrimSuffix(name, filepath.Ext(name)), ":")+"-"+string(c.Grain), "-")
 		}
 		if c.Source != "test" && !strings.HasPrefix(c.Source, "test:") {
 			c.Source = within(folder, c.Source)

@@ -1,19 +1,21 @@
 // Package matrix runs an evaluation: systems x networks x clips x repeats, described in a file (file.go).
 //
 //  1. Plan makes the list of cells. All systems of a network follow one another, and repeats come last, so that what the machine does
-//     over hours reaches all systems alike. A system that cannot run here is left out, which is said.
-//  2. Run runs those whose folder has no result yet, or one of another plan: so an evaluation that was interrupted goes on where it
-//     stopped. A cell that fails leaves error.txt in its folder and is tried again next time.
+//     over hours reaches all systems alike. A system that cannot run here is left out, and so are repeats that would be the same to the
+//     byte; which is said.
+//  2. Run runs those whose folder has no result yet: so an evaluation that was interrupted goes on where it stopped. A cell that fails
+//     leaves error.txt in its folder and is tried again next time.
+//  3. A folder that has the result of another call is never overwritten: Run refuses before it runs anything, or puts it aside if that was
+//     asked for.
 package matrix
 
 import (
+	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,13 +24,10 @@ import (
 	"salsify/testbed/result"
 )
 
-// ErrorFile in a cell's folder tells why it failed.
-const ErrorFile = "error.txt"
-
 // Event is told while a matrix runs.
 type Event struct {
 	Number, Count int // of the cell, from 1, among those that have to run
-	Cell          string
+	Cell, Folder  string
 	Repeat        int
 	Done          time.Duration // of the call, until now
 	Left          time.Duration // until all cells are done, estimated; 0: not known yet
@@ -41,39 +40,50 @@ type Event struct {
 type Plan struct {
 	Cells   []cell.Config
 	Skipped []string // what is left out, and why
+	// Strangers are folders below that for results with results of no cell of the matrix, which a report on it would show too.
+	Strangers []string
 }
+
+// ErrOthers: there are results of other calls in the folders of a plan's cells. The message names them and says what to do.
+var ErrOthers = errors.New("results of other calls are in the way")
 
 // Outcome sums up a run of a matrix.
 type Outcome struct {
 	Ran, Kept, Failed int      // cells; Kept had their result already
-	Folders           []string // of all cells with a result
+	Silent            int      // of those that ran, in which nothing was shown
+	Folders           []string // of all cells with a result, or with word of why there is none
 }
 
-// Plan lists the cells of a matrix; out is the folder for results. Missing, unless nil, tells why a system cannot run.
+// Plan lists the cells of a matrix; out is the folder for results. Missing, unless nil, tells why a system cannot run; then clips and
+// traces have to be there too. An error wraps ErrFile.
 func (m *Matrix) Plan(out string, missing func(cell.Config) error) (*Plan, error) {
 	p := &Plan{}
 	left := map[string]bool{}
 	asked := map[string]bool{} // systems whose presence is known, and cells that are known to be well described
-	contents := hashes{}
+	planner := cell.Planner{}
 	folders := map[string]string{}
 	for repeat := 1; repeat <= m.Repeats; repeat++ {
 		for _, network := range m.Networks {
+			var same []string // systems that would do the same again
 			for _, video := range m.Clips {
 				for _, s := range m.Systems {
-					if repeat > 1 && s.isOracle() && !network.random() {
-						continue // it would do the same again
+					if repeat > 1 && (m.Virtual || s.isOracle()) && !network.varies(s) {
+						if m.Virtual && repeat == 2 && !left[s.Name] {
+							same = append(same, s.Name)
+						}
+						continue
 					}
 					c := m.cell(s, network, video, repeat)
 					c.Out = filepath.Join(out, slug(c.Network.Name), slug(video.Name), slug(s.Name), strconv.Itoa(repeat))
 					if other, ok := folders[c.Out]; ok {
-						return nil, fmt.Errorf("%w: %q and %q would share the folder %s; give one another name", ErrFile, other, c.Name, c.Out)
+						return nil, fileError{fmt.Errorf("%q and %q would share the folder %s; give one another name", other, c.Name, c.Out)}
 					}
 					folders[c.Out] = c.Name
 					if missing != nil && !asked[s.Name] {
 						asked[s.Name] = true
 						err := missing(c)
 						if errors.Is(err, cell.ErrConfig) && !errors.Is(err, cell.ErrVirtual) {
-							return nil, fmt.Errorf("%w: system %q: %w", ErrFile, s.Name, err)
+							return nil, fileError{fmt.Errorf("%s: %w", s.Name, err)}
 						}
 						if err != nil {
 							left[s.Name] = true
@@ -83,31 +93,71 @@ func (m *Matrix) Plan(out string, missing func(cell.Config) error) (*Plan, error
 					if left[s.Name] {
 						continue
 					}
-					if described := s.Name + "\n" + network.Name; !asked[described] {
-						asked[described] = true
+					if missing != nil && !asked[c.Name] {
+						asked[c.Name] = true
 						if err := c.Check(); err != nil {
-							return nil, fmt.Errorf("%w: %s: %w", ErrFile, c.Name, err)
+							return nil, fileError{fmt.Errorf("%s: %w", c.Name, err)}
 						}
 					}
-					c.Plan = contents.plan(c)
+					c.Plan = planner.Plan(c)
 					p.Cells = append(p.Cells, c)
 				}
 			}
+			if len(same) > 0 {
+				slices.Sort(same)
+				p.Skipped = append(p.Skipped, fmt.Sprintf("repeats from 2 on of %s on %s: nothing random is in them, so virtual time would give the same again",
+					strings.Join(slices.Compact(same), ", "), cmp.Or(network.Name, "the network without a name")))
+			}
 		}
 	}
+	p.Strangers = strangers(out, folders)
 	return p, nil
 }
 
-// Run runs the cells of a plan that have no result yet. It returns the context's error if that ends, an error that wraps
-// cell.ErrBusy if the machine does not become quiet; a cell that fails otherwise is counted, and the others are run.
-func (p *Plan) Run(ctx context.Context, tell func(Event)) (Outcome, error) {
+// strangers finds the results below a folder that are in none of the cells' folders.
+func strangers(out string, folders map[string]string) []string {
+	found, err := result.Find(out)
+	if err != nil {
+		return nil // there is nothing yet
+	}
+	root, _ := filepath.EvalSymlinks(out)
+	return slices.DeleteFunc(found, func(folder string) bool {
+		below, err := filepath.Rel(root, folder)
+		_, ours := folders[filepath.Join(out, below)]
+		return ours || err != nil
+	})
+}
+
+// Others lists the cells whose folders have results of other calls, and what is other. The cells with a result of theirs are finished.
+func (p *Plan) Others() (others []string, finished map[string]bool) {
+	finished = map[string]bool{}
+	for _, c := range p.Cells {
+		switch is, differences := c.Finished(); {
+		case is && len(differences) > 0:
+			others = append(others, c.Out+": "+strings.Join(differences, "; "))
+		case is:
+			finished[c.Out] = true
+		}
+	}
+	return others, finished
+}
+
+// Run runs the cells of a plan that have no result yet, and tells what goes on. Where there are results of other calls it runs nothing and
+// returns an error that wraps ErrOthers; with redo it puts those aside (result.PutAside). It returns the context's error if that ends, an
+// error that wraps cell.ErrBusy if the machine does not become quiet; a cell that fails otherwise is counted, and the others are run.
+func (p *Plan) Run(ctx context.Context, redo bool, tell func(Event)) (Outcome, error) {
 	var o Outcome
+	others, finished := p.Others()
+	if len(others) > 0 && !redo {
+		return o, otherResults(others)
+	}
 	var todo []cell.Config
 	for _, c := range p.Cells {
-		if r, err := result.Read(c.Out); err == nil && r.Plan == c.Plan {
+		if finished[c.Out] {
 			o.Kept++
 			o.Folders = append(o.Folders, c.Out)
 		} else {
+			c.Redo = redo
 			todo = append(todo, c)
 		}
 	}
@@ -116,7 +166,7 @@ func (p *Plan) Run(ctx context.Context, tell func(Event)) (Outcome, error) {
 		clock.add(c)
 	}
 	for i, c := range todo {
-		event := Event{Number: i + 1, Count: len(todo), Cell: c.Name, Repeat: c.Repeat, Left: clock.left(0)}
+		event := Event{Number: i + 1, Count: len(todo), Cell: c.Name, Folder: c.Out, Repeat: c.Repeat, Left: clock.left(0)}
 		tell(event)
 		c.Second = func(done time.Duration) {
 			event.Done, event.Left = done, clock.left(done)
@@ -129,11 +179,14 @@ func (p *Plan) Run(ctx context.Context, tell func(Event)) (Outcome, error) {
 		}
 		if err != nil {
 			o.Failed++
-			err = errors.Join(err, writeError(c.Out, err))
+			o.Folders = append(o.Folders, c.Out)
+			err = errors.Join(err, result.WriteError(c.Out, fmt.Sprintf("%s, repeat %d", c.Name, c.Repeat), err))
 		} else {
 			o.Ran++
 			o.Folders = append(o.Folders, c.Out)
-			os.Remove(filepath.Join(c.Out, ErrorFile)) // of an earlier try, if there was one
+			if r.Figures.Shown == 0 {
+				o.Silent++
+			}
 		}
 		clock.done(c, time.Since(began))
 		event.Ended, event.Result, event.Err, event.Left = true, r, err, clock.left(0)
@@ -145,11 +198,15 @@ func (p *Plan) Run(ctx context.Context, tell func(Event)) (Outcome, error) {
 	return o, nil
 }
 
-func writeError(folder string, err error) error {
-	if e := os.MkdirAll(folder, 0o777); e != nil {
-		return e
+// otherResults says what is in the way.
+func otherResults(others []string) error {
+	const named = 3 // the rest is most likely of the same kind
+	list := strings.Join(others[:min(named, len(others))], "\n  ")
+	if more := len(others) - named; more > 0 {
+		list += fmt.Sprintf("\n  and %d more", more)
 	}
-	return os.WriteFile(filepath.Join(folder, ErrorFile), []byte(err.Error()+"\n"), 0o666)
+	return fmt.Errorf("%w, so nothing was run:\n  %s\ngive another --out, or --redo to run these again, which keeps the old results as FOLDER.old-1 "+
+		"or the next number", ErrOthers, list)
 }
 
 // estimate tells how long it still takes: what the calls take, and what was needed beside them up to now.
@@ -175,36 +232,6 @@ func (e *estimate) left(done time.Duration) time.Duration {
 		left += e.beside / time.Duration(e.finished) * time.Duration(e.cells)
 	}
 	return max(left, 0)
-}
-
-// hashes are the hashes of files that plans are made of.
-type hashes map[string]string
-
-// plan hashes all that determines a cell's result: traces by what is in them, clips, which are large, by size and time of change. Where
-// the result is written, how it is named in reports, and how quiet the machine has to be are left out.
-func (h hashes) plan(c cell.Config) string {
-	c.Network.Down.Trace, c.Network.Up.Trace = h.contents(c.Network.Down.Trace), h.contents(c.Network.Up.Trace)
-	if info, err := os.Stat(c.Clip.Source); err == nil {
-		c.Clip.Source = fmt.Sprint(filepath.Base(c.Clip.Source), info.Size(), info.ModTime().UnixNano())
-	}
-	c.Out, c.Log, c.Second, c.Bin, c.Plan, c.Clip.Cache, c.MaxLoad, c.Patience = "", nil, nil, "", "", "", 0, 0
-	if c.Every == 0 {
-		c.Every = cell.DefaultEvery
-	}
-	sum := sha256.Sum256(fmt.Appendf(nil, "%+v", c))
-	return hex.EncodeToString(sum[:8])
-}
-
-// contents returns the hash of a file; of one that cannot be read, its path.
-func (h hashes) contents(path string) string {
-	if _, ok := h[path]; !ok {
-		h[path] = path
-		if b, err := os.ReadFile(path); err == nil {
-			sum := sha256.Sum256(b)
-			h[path] = hex.EncodeToString(sum[:])
-		}
-	}
-	return h[path]
 }
 
 // slug makes a name that is good for a folder.

@@ -1,7 +1,6 @@
 package matrix
 
 import (
-	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -47,7 +46,7 @@ func traces(t *testing.T) string {
 		t.Fatal(err)
 	}
 	for name, text := range map[string]string{
-		"traces/lte.down": "1\n2\n", "traces/lte.up": "1\n3\n", "traces/other.up": "1\n4\n", "other.down": "1\n5\n",
+		"traces/lte.down": "1\n2\n", "traces/lte.up": "1\n3\n", "traces/other.up": "1\n4\n", "other.down": "1\n5\n", "talk.mp4": "",
 	} {
 		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o666); err != nil {
 			t.Fatal(err)
@@ -67,7 +66,7 @@ func planOf(t *testing.T, text, folder string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return plan.Cells[0].Plan
+	return plan.Cells[0].Plan.Hash()
 }
 
 func TestPlanIsOfContents(t *testing.T) {
@@ -89,7 +88,7 @@ func TestPlanIsOfContents(t *testing.T) {
 func TestDescriptionsAreCheckedAtOnce(t *testing.T) {
 	folder := traces(t)
 	for change, want := range map[string]string{
-		"salsify\n": "salsfy\n", "  receive: ": "  # ", "lte.up": "nothere.up", "0.01": "3", "delay: 15ms": "delay: -1s", "duration: 30s": "duration: 1ms",
+		"talk.mp4": "nothere.mp4", "salsify\n": "salsfy\n", "  receive: ": "  # ", "lte.up": "nothere.up", "0.01": "3", "delay: 15ms": "delay: -1s", "duration: 30s": "duration: 1ms",
 	} {
 		text := strings.Replace(example, change, want, 1)
 		m, err := parse([]byte(text), folder)
@@ -173,7 +172,7 @@ func TestEveryOptionChangesThePlan(t *testing.T) {
 		}
 		var all []string
 		for _, c := range plan.Cells {
-			all = append(all, c.Plan)
+			all = append(all, c.Plan.Hash())
 		}
 		hash := strings.Join(all, " ")
 		if other, ok := hashes[hash]; ok {
@@ -194,6 +193,10 @@ func TestParseErrors(t *testing.T) {
 		{"systems: [a]\nclips: [b]\nnetworks: [{down: c, queue: nonsense}]", "nonsense"},
 		{"systems: [a]\nclips: [{source: b, size: big}]\nnetworks: [{down: c}]", "WIDTHxHEIGHT"},
 		{"duration: soon", "soon"},
+		{"duration: 3", "write 3s or 3ms"},
+		{"networks: [{down: c, delay: 20}]", "write 20s or 20ms"},
+		{"systems: [a]\nclips: [b]\nnetworks: [{down: c}]\nscore-every: 0", "score-every"},
+		{"systems: [a]\nclips: [b]\nnetworks: [{down: c}]\nmax-load: 5", "max-load: 5 is no share"},
 		{"systems: [", "systems"},
 		{"systems: [a]\nclips: [b]\nnetworks: [{down: c}]\nmax-load: -1", "max-load"},
 		{"a: &x [1]\nb: *x", "aliases"},
@@ -201,7 +204,7 @@ func TestParseErrors(t *testing.T) {
 		{strings.Repeat("#", maxFileBytes+1), "longer"},
 	} {
 		if _, err := parse([]byte(test.text), ""); err == nil || !strings.Contains(err.Error(), test.want) {
-			t.Errorf("%q: error %v, must contain %q", test.text, err, test.want)
+			t.Errorf("%.100q: error %v, must contain %q", test.text, err, test.want)
 		}
 	}
 }
@@ -253,53 +256,106 @@ func TestEstimate(t *testing.T) {
 	}
 }
 
-// TestResume runs two virtual cells, then the same with another one, and with one whose plan has changed.
+// TestResume runs two virtual cells, then the same with another one, and with another duration.
 func TestResume(t *testing.T) {
 	folder := t.TempDir()
+	out := filepath.Join(folder, "out")
 	file := "duration: 1s\nvirtual: true\nno-oracle: true\nsystems: [%s]\nclips: [{source: 'test:', size: 160x120, rate: 10}]\nnetworks: [{name: free}]\nscore-every: 100\n"
-	run := func(text string) (Outcome, []Event) {
+	planned := func(text string) *Plan {
 		t.Helper()
 		m, err := parse([]byte(text), folder)
 		if err != nil {
 			t.Fatal(err)
 		}
-		plan, err := m.Plan(filepath.Join(folder, "out"), cell.Missing)
+		plan, err := m.Plan(out, cell.Missing)
 		if err != nil {
 			t.Fatal(err)
 		}
-		var events []Event
-		outcome, err := plan.Run(context.Background(), func(e Event) { events = append(events, e) })
-		if err != nil {
-			t.Fatal(err)
-		}
-		return outcome, events
+		return plan
+	}
+	run := func(text string, redo bool) (o Outcome, events []Event, err error) {
+		t.Helper()
+		o, err = planned(text).Run(t.Context(), redo, func(e Event) { events = append(events, e) })
+		return o, events, err
 	}
 	first := strings.Replace(file, "%s", "salsify, 'salsify:single'", 1)
-	if o, _ := run(first); o.Ran != 2 || o.Kept != 0 || o.Failed != 0 || len(o.Folders) != 2 {
-		t.Fatalf("first run: %+v", o)
+	if o, _, err := run(first, false); err != nil || o.Ran != 2 || o.Kept != 0 || o.Failed != 0 || len(o.Folders) != 2 || o.Silent != 0 {
+		t.Fatalf("first run: %+v, %v", o, err)
 	}
-	if o, events := run(first); o.Ran != 0 || o.Kept != 2 || len(events) != 0 {
-		t.Errorf("second run: %+v", o)
+	if o, events, err := run(first, false); err != nil || o.Ran != 0 || o.Kept != 2 || len(events) != 0 {
+		t.Errorf("second run: %+v, %v", o, err)
 	}
-	if o, _ := run(strings.Replace(file, "%s", "salsify, 'salsify:single', 'salsify:conventional'", 1)); o.Ran != 1 || o.Kept != 2 {
-		t.Errorf("with a third system: %+v", o)
+	third := strings.Replace(file, "%s", "salsify, 'salsify:single', 'salsify:conventional'", 1)
+	if o, _, err := run(third, false); err != nil || o.Ran != 1 || o.Kept != 2 {
+		t.Errorf("with a third system: %+v, %v", o, err)
 	}
-	if o, _ := run(strings.Replace(first, "duration: 1s", "duration: 1100ms", 1)); o.Ran != 2 || o.Kept != 0 {
-		t.Errorf("with another duration: %+v", o)
+	if strangers := planned(first).Strangers; len(strangers) != 1 || !strings.HasSuffix(strangers[0], "salsify-conventional/1") {
+		t.Errorf("strangers are %q", strangers)
 	}
-	// A cell that fails says why in its folder, and the others run; its result of before is gone.
-	broken := strings.Replace(first, "'test:', size: 160x120", "nothere.y4m", 1)
-	o, events := run(broken)
-	if o.Failed != 2 || o.Ran != 0 || events[len(events)-1].Err == nil {
-		t.Errorf("with a clip that is not there: %+v", o)
+	// With another duration, what was measured stays, and nothing is run, until that is asked for.
+	longer := strings.Replace(first, "duration: 1s", "duration: 1100ms", 1)
+	o, events, err := run(longer, false)
+	if !errors.Is(err, ErrOthers) || len(events) != 0 || !strings.Contains(err.Error(), "duration was 1s, is 1.1s now") ||
+		!strings.Contains(err.Error(), "--redo") {
+		t.Errorf("with another duration: %+v, %v", o, err)
 	}
-	cells, err := result.Find(filepath.Join(folder, "out"))
-	if err != nil {
+	if o, _, err := run(longer, true); err != nil || o.Ran != 2 || o.Kept != 0 {
+		t.Errorf("with another duration, once more: %+v, %v", o, err)
+	}
+	for name, duration := range map[string]float64{"1": 1100, "1.old-1": 1000} {
+		if r, err := result.Read(filepath.Join(out, "free", "test", "salsify", name)); err != nil || r.DurationMs != duration {
+			t.Errorf("%s: %+v, %v", name, r, err)
+		}
+	}
+	// A cell that fails says why in its folder, and the others run; what it had before is kept.
+	if err := os.WriteFile(filepath.Join(folder, "test.y4m"), []byte("no pictures"), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range cells {
-		if _, err := os.Stat(filepath.Join(c, ErrorFile)); err == nil {
-			t.Errorf("%s has both a result and an error", c)
+	o, events, err = run(strings.Replace(longer, "'test:', size: 160x120", "test.y4m, name: broken", 1), true)
+	if err != nil || o.Failed != 2 || o.Ran != 0 || events[len(events)-1].Err == nil {
+		t.Errorf("with a clip that is none: %+v, %v", o, err)
+	}
+	failed, err := result.FindFailed(out)
+	if err != nil || len(failed) != 2 {
+		t.Fatalf("failed are %q, %v", failed, err)
+	}
+	if line, err := result.ReadError(failed[1]); err != nil || !strings.HasPrefix(line, "salsify, free, broken, repeat 1: ") {
+		t.Errorf("it says %q, %v", line, err)
+	}
+}
+
+// TestVirtualRepeats: what nothing random is in is run once, which is said.
+func TestVirtualRepeats(t *testing.T) {
+	for name, test := range map[string]struct {
+		network string
+		want    map[string]int // repeats of each system
+		said    string
+	}{
+		"nothing random":     {"name: a", map[string]int{"salsify": 1, "oracle": 1}, "repeats from 2 on of oracle, salsify on a"},
+		"outages":            {"name: a, outage-down: 'exponential:on=5s,off=200ms'", map[string]int{"salsify": 3, "oracle": 3}, ""},
+		"losses":             {"name: a, loss-up: 0.1", map[string]int{"salsify": 3, "oracle": 1}, "of oracle on a"},
+		"outages that recur": {"name: a, outage-down: 'fixed:on=5s,off=200ms'", map[string]int{"salsify": 1, "oracle": 1}, "of oracle, salsify on a"},
+	} {
+		m, err := parse([]byte("virtual: true\nrepeats: 3\nsystems: [salsify]\nclips: ['test:', 'test:seed=2']\nnetworks: [{"+test.network+"}]\n"), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.Clips[1].Name = "another"
+		plan, err := m.Plan("out", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := map[string]int{}
+		for _, c := range plan.Cells {
+			got[c.System]++
+		}
+		for system, want := range test.want {
+			if got[system] != 2*want {
+				t.Errorf("%s: %d cells of %s with two clips, must be %d", name, got[system], system, 2*want)
+			}
+		}
+		if said := strings.Join(plan.Skipped, "\n"); !strings.Contains(said, test.said) || (said == "") != (test.said == "") {
+			t.Errorf("%s: said is %q, must have %q", name, said, test.said)
 		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"salsify/codec/vp8"
+	"salsify/codec/y4m"
 	"salsify/testbed/link"
 	"salsify/testbed/measure"
 	"salsify/testbed/quality"
@@ -37,8 +38,8 @@ import (
 
 // Config says what the oracle sends, and over what.
 type Config struct {
-	Width, Height int           // pixels
-	Interval      time.Duration // between two pictures of the source
+	Width, Height int      // pixels
+	Rate          y4m.Rate // of the source, pictures a second
 	// Draw draws picture n of the source into memory of that size. It is called from other goroutines.
 	Draw func(n uint64, picture *image.YCbCr)
 	// Link is the video's way.
@@ -86,8 +87,8 @@ func (c *Config) validate() error {
 	switch {
 	case c.Draw == nil:
 		return errors.New("oracle: Draw is nil, so there are no pictures to send")
-	case c.Interval <= 0:
-		return fmt.Errorf("oracle: Interval is %v, so it is unknown when pictures are captured: set it, such as 33ms", c.Interval)
+	case c.Rate.Num <= 0 || c.Rate.Den <= 0:
+		return fmt.Errorf("oracle: Rate is %d/%d, so it is unknown when pictures are captured: set it, such as 30/1", c.Rate.Num, c.Rate.Den)
 	case c.Duration < 0:
 		return fmt.Errorf("oracle: Duration is %v", c.Duration)
 	case c.ScoreEvery < 0:
@@ -128,10 +129,10 @@ func Run(config Config) (*Result, error) {
 	defer r.drawn.wait()
 	r.result.Start = time.Unix(1_000_000, 0)
 	r.result.End = r.result.Start.Add(config.Duration)
+	pictures := virtual.Pictures(config.Rate, config.Duration)
 	if config.Link.Trace != nil {
-		r.opportunities = opportunities(config.Link, config.Duration+config.Interval)
+		r.opportunities = opportunities(config.Link, r.captured(pictures)) // which is the end, or the first picture after it
 	}
-	pictures := uint64(config.Duration/config.Interval) + 1
 	for n := range pictures {
 		r.result.Captured = append(r.result.Captured, r.at(n))
 	}
@@ -151,7 +152,7 @@ func Run(config Config) (*Result, error) {
 // at is when picture n is captured.
 func (r *filling) at(n uint64) time.Time { return r.result.Start.Add(r.captured(n)) }
 
-func (r *filling) captured(n uint64) time.Duration { return time.Duration(n) * r.Interval }
+func (r *filling) captured(n uint64) time.Duration { return virtual.Due(n, r.Rate) }
 
 // fill does the steps 3 to 5 from the capture of picture n on. It returns the picture at whose capture the link is free again.
 func (r *filling) fill(n, pictures uint64) (free uint64, err error) {

@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"salsify/capture/scene"
+	"salsify/codec/y4m"
 	"salsify/sender"
 	"salsify/testbed/link"
 	"salsify/testbed/measure"
@@ -25,9 +26,11 @@ import (
 
 const (
 	width, height = 192, 108
-	interval      = time.Second / 30
 	delay         = 20 * time.Millisecond
 )
+
+// rate is the source's.
+var rate = y4m.Rate{Num: 30, Den: 1}
 
 // drawScene draws the made-up scene.
 func drawScene(t testing.TB) func(n uint64, picture *image.YCbCr) {
@@ -40,7 +43,7 @@ func drawScene(t testing.TB) func(n uint64, picture *image.YCbCr) {
 
 func world(t testing.TB, capacity *trace.Trace, lasts time.Duration) Config {
 	return Config{
-		Width: width, Height: height, Interval: interval, Draw: drawScene(t), Effort: 1,
+		Width: width, Height: height, Rate: rate, Draw: drawScene(t), Effort: 1,
 		Link: link.Config{Trace: capacity, Delay: delay}, Duration: lasts,
 	}
 }
@@ -238,7 +241,7 @@ func TestNewest(t *testing.T) {
 	c.Link.Outages = []link.Outage{{From: time.Second, To: 2 * time.Second}}
 	r := run(t, c)
 	for i, f := range r.Frames {
-		if age := f.Shown.Sub(f.Captured); age > interval+delay {
+		if age := f.Shown.Sub(f.Captured); age > time.Second/30+time.Nanosecond+delay {
 			t.Errorf("picture %d is shown %v after its capture", f.Number, age)
 		}
 		if i > 0 && f.Number != r.Frames[i-1].Number+1 && (r.Frames[i-1].Number < 28 || f.Number > 61) {
@@ -264,8 +267,8 @@ func TestLimit(t *testing.T) {
 				}
 				limit := oracle.Summary()
 				r, err := virtual.Run(virtual.Config{
-					Sender: sender.Config{Width: width, Height: height, Interval: interval, Mode: mode, MaxEffort: 1},
-					Draw:   c.Draw, Up: c.Link, Down: link.Config{Delay: delay}, Duration: lasts,
+					Sender: sender.Config{Width: width, Height: height, Mode: mode, MaxEffort: 1},
+					Rate:   rate, Draw: c.Draw, Up: c.Link, Down: link.Config{Delay: delay}, Duration: lasts,
 					EncodeTime: func(virtual.Encoding) time.Duration { return 20 * time.Millisecond },
 					DecodeTime: func(virtual.Decoding) time.Duration { return 3 * time.Millisecond },
 				})
@@ -330,7 +333,7 @@ func TestNoLimit(t *testing.T) {
 func TestRefused(t *testing.T) {
 	for name, change := range map[string]func(*Config){
 		"no pictures":       func(c *Config) { c.Draw = nil },
-		"no interval":       func(c *Config) { c.Interval = 0 },
+		"no rate":           func(c *Config) { c.Rate.Den = 0 },
 		"negative duration": func(c *Config) { c.Duration = -1 },
 		"negative share":    func(c *Config) { c.ScoreEvery = -1 },
 		"no size":           func(c *Config) { c.Width = 0 },

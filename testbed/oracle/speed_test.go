@@ -29,7 +29,7 @@ func BenchmarkSpeed(b *testing.B) {
 		for _, effort := range []int{1, vp8.DefaultEffort} {
 			start := time.Now()
 			r, err := Run(Config{
-				Width: 1280, Height: 720, Interval: interval, Draw: s.Render, Effort: effort, Goroutines: 2,
+				Width: 1280, Height: 720, Rate: rate, Draw: s.Render, Effort: effort, Goroutines: 2,
 				Link: link.Config{Trace: capacity, Start: 10 * time.Second, Delay: delay}, Duration: lasts,
 			})
 			if err != nil {

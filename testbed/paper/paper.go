@@ -6,9 +6,11 @@
 package paper
 
 import (
+	"cmp"
 	"path/filepath"
 	"time"
 
+	"salsify/testbed/cell"
 	"salsify/testbed/link"
 	"salsify/testbed/matrix"
 	"salsify/testbed/report"
@@ -22,11 +24,11 @@ type Config struct {
 	Systems  []string
 	Duration time.Duration // of each call, the part that does not count included
 	Exclude  time.Duration // of it, at its beginning, what does not count
-	Repeats  int
+	Repeats  int           // 0: 1
 	Virtual  bool
 	NoOracle bool
-	MaxLoad  float64
-	Bin      string // folder of our programs
+	MaxLoad  float64 // as cell.Config has it
+	Bin      string  // folder of our programs
 }
 
 // OurModes are the endpoint as it is, and with its ideas taken away: one candidate a picture, a codec that is aimed at one size, and
@@ -77,8 +79,8 @@ func Matrix(c Config) (*matrix.Matrix, error) {
 	start := time.Duration(0)
 	queue := matrix.Queue{Queue: link.Queue{Policy: link.DropTail, Packets: queuePackets}}
 	m := &matrix.Matrix{
-		Title: "The networks of the Salsify paper", Duration: c.Duration, Exclude: c.Exclude, Repeats: max(c.Repeats, 1), Virtual: c.Virtual,
-		Traces: c.Traces, MaxLoad: c.MaxLoad, NoOracle: c.NoOracle, Clips: []matrix.Clip{c.Clip}, Seed: 1, Bin: c.Bin,
+		Title: "The networks of the Salsify paper", Duration: c.Duration, Exclude: c.Exclude, Repeats: cmp.Or(c.Repeats, 1), Virtual: c.Virtual,
+		Traces: c.Traces, MaxLoad: cmp.Or(c.MaxLoad, cell.DefaultMaxLoad), Every: cell.DefaultEvery, NoOracle: c.NoOracle, Clips: []matrix.Clip{c.Clip}, Seed: 1, Bin: c.Bin,
 	}
 	systems := c.Systems
 	if systems == nil && c.Virtual {

@@ -49,7 +49,7 @@ func TestShort(t *testing.T) {
 		t.Fatalf("%d cells, must be %d", len(plan.Cells), 2*len(bounds))
 	}
 	figures := map[string]map[string]result.Figures{}
-	if _, err := plan.Run(t.Context(), func(e matrix.Event) {
+	if _, err := plan.Run(t.Context(), false, func(e matrix.Event) {
 		switch {
 		case e.Err != nil:
 			t.Errorf("%s: %v", e.Cell, e.Err)

@@ -2,6 +2,7 @@ package report
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -20,29 +21,84 @@ type Cell struct {
 // Oracle is the name of the system that knows the trace: the limit that the others are compared with.
 const Oracle = "oracle"
 
-// Load reads result.json of every cell at or below the given folders, in the order of their paths. A cell that cannot be read, or that another
-// version wrote, is left out, and a warning says so. The error tells that a folder cannot be searched, or that no cell is left.
-func Load(folders ...string) (cells []Cell, warnings []string, err error) {
+// Load reads what is at or below the given folders: their titles, result.json of every cell in the order of the paths, and which cells
+// failed. A cell that cannot be read, that another version wrote, or that is there twice is left out, and a warning says so. The error tells
+// that a folder cannot be searched, or that no cell is left.
+func Load(folders ...string) (Config, error) {
+	var c Config
+	var titles []string
+	for _, folder := range folders {
+		if title := result.ReadTitle(folder); title != "" && !slices.Contains(titles, title) {
+			titles = append(titles, title)
+		}
+	}
+	c.Title = strings.Join(titles, "; ")
 	found, err := result.Find(folders...)
 	if err != nil {
-		return nil, nil, err
+		return c, err
 	}
 	for _, folder := range found {
 		r, err := result.Read(folder)
 		switch {
 		case errors.Is(err, result.ErrFormat):
-			warnings = append(warnings, fmt.Sprintf("Left out: %v.", err))
+			c.Warnings = append(c.Warnings, fmt.Sprintf("Left out: %v.", err))
 		case err != nil:
-			warnings = append(warnings, fmt.Sprintf("Left out, since it cannot be read: %v.", err))
+			c.Warnings = append(c.Warnings, fmt.Sprintf("Left out, since it cannot be read: %v.", err))
 		default:
-			cells = append(cells, Cell{folder, r})
+			c.Cells = append(c.Cells, Cell{folder, r})
 		}
 	}
-	if len(cells) == 0 {
-		return nil, warnings, fmt.Errorf("no cell that can be read in %s: `salsify-eval run` and `salsify-eval matrix` make them%s",
-			strings.Join(folders, ", "), strings.Join(append([]string{""}, warnings...), "\n  "))
+	failed, err := result.FindFailed(folders...)
+	if err != nil {
+		return c, err
 	}
-	return cells, warnings, nil
+	for _, folder := range failed {
+		line, err := result.ReadError(folder)
+		if err != nil {
+			line = err.Error()
+		}
+		c.Failed = append(c.Failed, fmt.Sprintf("%s (%s)", line, folder))
+	}
+	if len(c.Cells) == 0 {
+		return c, fmt.Errorf("no cell that can be read in %s: `salsify-eval run` and `salsify-eval matrix` make them%s", strings.Join(folders, ", "),
+			strings.Join(slices.Concat([]string{""}, c.Warnings, c.Failed), "\n  "))
+	}
+	cells, warnings := once(c.Cells)
+	c.Cells, c.Warnings = cells, append(c.Warnings, warnings...)
+	return c, nil
+}
+
+// once leaves out cells that would count as repeats and are none: a second result of the same repeat, which may be a copy, and one of
+// virtual time that says the same again, since nothing random was in it.
+func once(cells []Cell) (kept []Cell, warnings []string) {
+	first := map[string]string{} // folders of what is kept, by what must differ
+	for _, c := range cells {
+		r := c.Result
+		line := fmt.Sprintf("%q %v %q %q", r.System, r.Virtual, r.Network.Name, r.Clip.Name)
+		repeat := fmt.Sprintf("%s repeat %d %s", line, r.Repeat, cmp.Or(r.Plan, "of "+r.Started))
+		same := ""
+		if r.Virtual {
+			figures, err := json.Marshal(r.Figures) // in which NaN equals NaN
+			if err == nil {
+				same = line + string(figures)
+			}
+		}
+		switch {
+		case first[repeat] != "":
+			warnings = append(warnings, fmt.Sprintf("Left out: %s is repeat %d of the same call as %s; "+
+				"another repeat needs a --repeat of its own, another system a --name.", c.Folder, r.Repeat, first[repeat]))
+			continue
+		case same != "" && first[same] != "":
+			warnings = append(warnings, fmt.Sprintf("Left out: %s has the same figures as %s, since nothing random is in them.", c.Folder, first[same]))
+			continue
+		}
+		first[repeat] = c.Folder
+		if same != "" {
+			first[same] = c.Folder
+		}
+		kept = append(kept, c)
+	}
+	return kept, warnings
 }
 
 // system is one system over the whole report; it looks the same in all figures.
@@ -197,13 +253,19 @@ func (s *section) differences() []string {
 	return warnings
 }
 
-// The load of other programs above which a warning is given, and the repeats below which one is.
-const (
-	tooLoaded  = 0.1 // share of all cores
-	fewRepeats = 3
-)
+// fewRepeats is how many repeats are too few to tell chance from a difference.
+const fewRepeats = 3
 
-// doubts collects what makes the figures doubtful: the cells' own warnings, a loaded machine, few repeats, several machines.
+// varies says whether another repeat of a line might differ. In virtual time it may by what is random in the network.
+func (l *line) varies() bool {
+	r := l.cells[0].Result
+	random := func(w result.Way) bool {
+		return w.Loss > 0 || strings.HasPrefix(w.Outages, "exponential") || strings.HasPrefix(w.Queue, "pie")
+	}
+	return !r.Virtual || random(r.Network.Down) || random(r.Network.Up)
+}
+
+// doubts collects what makes the figures doubtful: the cells' own warnings, few repeats of what is compared, several machines.
 func doubts(sections []*section) []string {
 	var texts []string // in order of first appearance
 	cellsOf := map[string][]string{}
@@ -222,16 +284,11 @@ func doubts(sections []*section) []string {
 				for _, w := range c.Result.Warnings {
 					add(tidyText(w), name)
 				}
-				m := c.Result.Machine
-				if m.OthersDuring != nil && *m.OthersDuring > tooLoaded {
-					add(fmt.Sprintf("Other programs used more than %.0f %% of the machine during the call", 100*tooLoaded), name)
-				}
-				if !c.Result.Virtual {
+				if m := c.Result.Machine; !c.Result.Virtual {
 					machines[fmt.Sprint(m.Processor, m.Cores, m.Kernel)] = true
 				}
 			}
-			// In virtual time a repeat gives the same again.
-			if !l.cells[0].Result.Virtual {
+			if compared := len(s.lines) > 2 || len(s.lines) == 2 && s.oracle() == nil; compared && !l.system.oracle() && l.varies() {
 				lines++
 				few += boolToInt(len(l.cells) < fewRepeats)
 			}

@@ -55,8 +55,9 @@ func (s *sample) add(d *distribution, frames []result.Frame, excludedMs float64)
 	}
 }
 
-// steps is the distribution's curve, of few enough points to draw: all that matter to the eye, and the outermost.
-func (s *sample) steps() plotter.XYs {
+// steps is the distribution's curve, of few enough points to draw: all that matter to the eye, and the outermost. What is below the least
+// value of the axis stands there.
+func (s *sample) steps(least float64) plotter.XYs {
 	const points = 300
 	n := len(s.values)
 	var curve plotter.XYs
@@ -65,32 +66,36 @@ func (s *sample) steps() plotter.XYs {
 		if n > points {
 			k = i * (n - 1) / (points - 1)
 		}
-		curve = append(curve, plotter.XY{X: s.values[k], Y: float64(k+1) / float64(s.count)})
+		curve = append(curve, plotter.XY{X: max(s.values[k], least), Y: float64(k+1) / float64(s.count)})
 	}
 	return curve
 }
 
+// leastDelay is where a logarithmic axis begins at the latest: a picture that was captured just before the end of a call has a signal
+// delay of next to nothing, and needs no decades of its own.
+const leastDelay = 1 // ms
+
+// axisOf spans all values of samples, which it sorts.
+func (d *distribution) axisOf(samples []*sample) scale {
+	var bounds []float64
+	for _, m := range samples {
+		slices.Sort(m.values)
+		low := m.values[0]
+		if d.log {
+			low = max(low, leastDelay)
+		}
+		bounds = append(bounds, low, m.values[len(m.values)-1])
+	}
+	return scaleFor(bounds, d.log)
+}
+
 // figure draws the curves of all systems; nil where none has values.
 func (d *distribution) figure(s *section, samples []*sample) *figure {
-	var bounds []float64
-	var drawn []*sample
-	for _, m := range samples {
-		if len(m.values) == 0 {
-			continue
-		}
-		slices.Sort(m.values)
-		n := len(m.values)
-		low := m.values[0]
-		if d.log { // single pictures at nearly no delay, such as the first, need no decades of their own
-			low = m.values[n/200]
-		}
-		bounds = append(bounds, low, m.values[n-1])
-		drawn = append(drawn, m)
-	}
+	drawn := slices.DeleteFunc(samples, func(m *sample) bool { return len(m.values) == 0 })
 	if len(drawn) == 0 {
 		return nil
 	}
-	x := scaleFor(bounds, d.log)
+	x := d.axisOf(drawn)
 	y := scale{to: 1, ticks: 5}
 	caption := d.caption + ": " + s.title + ", all repeats together."
 	return &figure{name: s.slug + "-" + d.name, caption: caption, width: figureWidth, height: 8.5 * vg.Centimeter,
@@ -99,7 +104,7 @@ func (d *distribution) figure(s *section, samples []*sample) *figure {
 			var entries []legendEntry
 			for _, m := range drawn {
 				look := m.system.look
-				p.Add(strokes{[]plotter.XYs{m.steps()}, draw.LineStyle{Color: look.colour, Width: 1.3, Dashes: look.dashes}})
+				p.Add(strokes{[]plotter.XYs{m.steps(x.from)}, draw.LineStyle{Color: look.colour, Width: 1.3, Dashes: look.dashes}})
 				entries = append(entries, legendEntry{text: m.system.label, look: look})
 			}
 			panels(c, entries, p)

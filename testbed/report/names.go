@@ -18,6 +18,15 @@ func tidy(name string) string { return clean(name, maxName) }
 // tidyText is tidy for sentences.
 func tidyText(text string) string { return clean(text, maxText) }
 
+// tidied is tidyText for several.
+func tidied(texts []string) []string {
+	all := make([]string, len(texts))
+	for i, text := range texts {
+		all[i] = tidyText(text)
+	}
+	return all
+}
+
 func clean(s string, most int) string {
 	var b strings.Builder
 	n := 0

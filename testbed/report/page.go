@@ -24,6 +24,7 @@ var pageTemplate = template.Must(template.New(PageFile).Parse(pageText))
 type page struct {
 	Title    string
 	Facts    []fact
+	Failed   []string
 	Warnings []string
 	Styles   []style // of the systems
 	Limit    bool    // there is an oracle

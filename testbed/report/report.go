@@ -2,7 +2,8 @@
 //
 // The way of a report:
 //
-//  1. Load reads every cell below the given folders, and leaves out, with a warning, what is damaged or of another version (cells.go).
+//  1. Load reads every cell below the given folders, and leaves out, with a warning, what is damaged, of another version or there twice; cells
+//     that failed are named (cells.go).
 //  2. Cells are put together: a section for each network and clip, in it a line for each system, with its repeats (cells.go).
 //  3. Each column of the table is one figure, its mean over the repeats and its range (table.go), and the ratio to the oracle.
 //  4. Figures are drawn from the same lines (tradeoff.go, series.go, distribution.go), each as PNG, SVG and PDF (figure.go).
@@ -27,7 +28,8 @@ import (
 type Config struct {
 	Title    string   // of the page; "": "Evaluation"
 	Cells    []Cell   // in the order in which networks and systems are to appear
-	Warnings []string // of Load, shown on the page
+	Failed   []string // cells without a result, and why
+	Warnings []string // of Load
 	Out      string   // folder that index.html and figures/ are written to
 	// Published figures are shown beside ours, in the sections of their networks.
 	Published []Published
@@ -62,7 +64,7 @@ func Write(ctx context.Context, config Config, progress func(done, total int)) e
 	warnings = append(append([]string(nil), config.Warnings...), append(warnings, doubts(sections)...)...)
 
 	p := page{
-		Title: cmp.Or(tidy(config.Title), "Evaluation"), Facts: factsOf(config.Cells), Styles: stylesOf(systems),
+		Title: cmp.Or(tidy(config.Title), "Evaluation"), Failed: tidied(config.Failed), Facts: factsOf(config.Cells), Styles: stylesOf(systems),
 		Limit: limits(sections), Others: len(config.Published) > 0,
 	}
 	work := &workshop{folder: folder, progress: progress}

@@ -32,11 +32,11 @@ var published = []Published{
 // write writes a report on the folders below root and returns its page.
 func write(t *testing.T, root string, config Config) string {
 	t.Helper()
-	cells, warnings, err := Load(root)
+	loaded, err := Load(root)
 	if err != nil {
 		t.Fatal(err)
 	}
-	config.Cells, config.Warnings, config.Out = cells, warnings, filepath.Join(root, "report")
+	config.Cells, config.Failed, config.Warnings, config.Out = loaded.Cells, loaded.Failed, loaded.Warnings, filepath.Join(root, "report")
 	last, of := 0, 0
 	if err := Write(context.Background(), config, func(done, total int) { last, of = done, total }); err != nil {
 		t.Fatal(err)
@@ -291,12 +291,12 @@ func TestReportOddities(t *testing.T) {
 			page := write(t, root, Config{})
 			checkPage(t, root, page)
 			checkFigures(t, root)
-			cells, _, err := Load(root)
+			loaded, err := Load(root)
 			if err != nil {
 				t.Fatal(err)
 			}
 			var text, markdown bytes.Buffer
-			if err := errors.Join(Text(&text, Config{Cells: cells}), Markdown(&markdown, Config{Cells: cells})); err != nil || text.Len() == 0 || markdown.Len() == 0 {
+			if err := errors.Join(Text(&text, loaded), Markdown(&markdown, loaded)); err != nil || text.Len() == 0 || markdown.Len() == 0 {
 				t.Errorf("tables of %d and %d bytes, %v", text.Len(), markdown.Len(), err)
 			}
 			if strings.ContainsAny(text.String(), "\x1b\x00") {
@@ -329,13 +329,13 @@ func TestLoadLeavesOut(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	cells, warnings, err := Load(root)
-	if err != nil || len(cells) != 1 || len(warnings) != 2 {
-		t.Fatalf("%d cells, warnings %q, %v", len(cells), warnings, err)
+	loaded, err := Load(root)
+	if err != nil || len(loaded.Cells) != 1 || len(loaded.Warnings) != 2 {
+		t.Fatalf("%d cells, warnings %q, %v", len(loaded.Cells), loaded.Warnings, err)
 	}
-	all := strings.Join(warnings, "\n")
+	all := strings.Join(loaded.Warnings, "\n")
 	if !strings.Contains(all, "format 99") || !strings.Contains(all, "damaged") {
-		t.Errorf("warnings %q", warnings)
+		t.Errorf("warnings %q", loaded.Warnings)
 	}
 	page := write(t, root, Config{})
 	for _, w := range []string{"format 99", "Left out, since it cannot be read"} {
@@ -343,22 +343,139 @@ func TestLoadLeavesOut(t *testing.T) {
 			t.Errorf("the page does not warn of %q", w)
 		}
 	}
-	_, _, err = Load(filepath.Join(root, "other"))
+	_, err = Load(filepath.Join(root, "other"))
 	if err == nil || !strings.Contains(err.Error(), "salsify-eval run") || !strings.Contains(err.Error(), "format 99") {
 		t.Errorf("no cell is left: %v", err)
 	}
-	if _, _, err := Load(filepath.Join(root, "missing")); err == nil {
+	if _, err := Load(filepath.Join(root, "missing")); err == nil {
 		t.Error("a missing folder is no error")
+	}
+}
+
+// TestFailedAndCopies: the page and the text name the evaluation, the cells that failed, and those that are no repeats.
+func TestFailedAndCopies(t *testing.T) {
+	root := t.TempDir()
+	for repeat := 1; repeat <= 2; repeat++ {
+		r, frames, series := fake(fakeNetworks[0], fakeSystems[0], repeat, 5)
+		r.Plan = fmt.Sprintf("plan%d", repeat)
+		save(t, filepath.Join(root, fmt.Sprint(repeat)), r, frames, series)
+		if repeat == 1 { // a copy, and another call
+			save(t, filepath.Join(root, "copy"), r, frames, series)
+			r.Plan = "another"
+			save(t, filepath.Join(root, "other"), r, frames, series)
+		}
+		// Virtual time gave the same again, though that is another repeat.
+		r.Virtual, r.System, r.Plan = true, "virtual", fmt.Sprintf("virtual%d", repeat)
+		r.Figures.FPS, r.Figures.Captured = 30, 150
+		if repeat == 2 {
+			first, err := result.Read(filepath.Join(root, "v1"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Figures = first.Figures
+		}
+		save(t, filepath.Join(root, fmt.Sprint("v", repeat)), r, frames, series)
+	}
+	if err := errors.Join(result.WriteTitle(root, "A title of its own"),
+		result.WriteError(filepath.Join(root, "broken"), "chrome, LTE, talk, repeat 2", errors.New("no browser\nand more"))); err != nil {
+		t.Fatal(err)
+	}
+	loaded, err := Load(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kept []string
+	for _, c := range loaded.Cells {
+		kept = append(kept, filepath.Base(c.Folder))
+	}
+	if want := []string{"1", "2", "other", "v1"}; !slices.Equal(kept, want) || loaded.Title != "A title of its own" {
+		t.Errorf("cells %q, must be %q; title %q", kept, want, loaded.Title)
+	}
+	var text bytes.Buffer
+	if err := Text(&text, loaded); err != nil {
+		t.Fatal(err)
+	}
+	page := write(t, root, Config{Title: loaded.Title})
+	for _, want := range []string{
+		"A title of its own", "chrome, LTE, talk, repeat 2: no browser (", "copy is repeat 1 of the same call as", "v2 has the same figures as",
+	} {
+		if !strings.Contains(text.String(), want) || !strings.Contains(page, want) {
+			t.Errorf("no %q in the text or on the page:\n%s", want, &text)
+		}
+	}
+}
+
+// TestFewRepeats: they are a warning where systems are compared whose next repeat may differ.
+func TestFewRepeats(t *testing.T) {
+	virtual := func(system string, change func(*result.Result)) Cell {
+		c := simple(system, "n", 1, 100, 12)
+		c.Result.Virtual = true
+		change(c.Result)
+		return c
+	}
+	same := func(*result.Result) {}
+	random := func(r *result.Result) { r.Network.Down.Outages = "exponential:on=5s,off=200ms" }
+	for name, c := range map[string]struct {
+		cells []Cell
+		want  string // "": no warning
+	}{
+		"one system":       {[]Cell{simple("a", "n", 1, 100, 12), simple(Oracle, "n", 1, 60, 16)}, ""},
+		"two":              {[]Cell{simple("a", "n", 1, 100, 12), simple("b", "n", 1, 60, 16)}, "2 of 2 lines"},
+		"virtual":          {[]Cell{virtual("a", same), virtual("b", same)}, ""},
+		"virtual, outages": {[]Cell{virtual("a", random), virtual("b", random)}, "2 of 2 lines"},
+	} {
+		sections, _, _ := arrange(c.cells, nil)
+		said := strings.Join(doubts(sections), "\n")
+		if (said == "") != (c.want == "") || !strings.Contains(said, c.want) {
+			t.Errorf("%s: %q, must have %q", name, said, c.want)
+		}
+	}
+}
+
+// TestWarnedOnce: what a cell says of other programs is not said again by the report.
+func TestWarnedOnce(t *testing.T) {
+	c := simple("a", "n", 1, 100, 12)
+	c.Result.Machine.OthersDuring = new(0.5)
+	c.Result.Warnings = []string{"other programs used more than 10 % of the processors during the call"}
+	sections, _, _ := arrange([]Cell{c}, nil)
+	if said := doubts(sections); len(said) != 1 || !strings.Contains(said[0], "other programs") {
+		t.Errorf("said is %q", said)
+	}
+}
+
+// TestWholeDistribution: the axis has room for the whole curve, though not for decades of next to nothing.
+func TestWholeDistribution(t *testing.T) {
+	for _, c := range []struct {
+		values []float64
+		least  float64
+	}{{[]float64{40, 50, 60, 70}, 40}, {[]float64{0.0001, 50, 60}, leastDelay}, {[]float64{-3, 0.2}, 0.2}} {
+		m := &sample{}
+		for range 300 { // the low ones are few
+			m.values = append(m.values, c.values[1:]...)
+		}
+		m.values = append(m.values, c.values[0])
+		m.count = len(m.values)
+		d := distribution{log: true}
+		axis := d.axisOf([]*sample{m})
+		if axis.from > c.least || axis.from < c.least/2 || axis.to < slices.Max(c.values) {
+			t.Errorf("%v: the axis is from %v to %v", c.values, axis.from, axis.to)
+		}
+		for _, p := range m.steps(axis.from) {
+			if at := axis.Normalize(axis.from, axis.to, p.X); at < 0 || at > 1 {
+				t.Errorf("%v: %v is drawn at %v", c.values, p.X, at)
+			}
+		}
 	}
 }
 
 func TestWriteStops(t *testing.T) {
 	root := t.TempDir()
 	writeFake(t, root, fakeNetworks[0], fakeSystems[0], 1, 5)
-	cells, _, err := Load(root)
+	loaded, err := Load(root)
 	if err != nil {
 		t.Fatal(err)
 	}
+	cells := loaded.Cells
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	if err := Write(ctx, Config{Cells: cells, Out: filepath.Join(root, "report")}, nil); !errors.Is(err, context.Canceled) {

@@ -3,15 +3,20 @@ package report
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 )
 
 // Text writes the table for a terminal: for each network two blocks of at most about 100 columns, delays first; where there are repeats, a second
-// line gives the range over them. A star marks the best of the systems, the oracle left out. Of the Config, Title and Out are not used.
+// line gives the range over them. A star marks the best of the systems, the oracle left out. Below stand the cells that failed, and what
+// makes the figures doubtful. Of the Config, Out is not used.
 func Text(w io.Writer, config Config) error {
 	sections, _, warnings := arrange(config.Cells, config.Published)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	if config.Title != "" {
+		fmt.Fprintf(t, "%s\n\n", tidy(config.Title))
+	}
 	for i, s := range sections {
 		if i > 0 {
 			fmt.Fprintln(t)
@@ -22,11 +27,15 @@ func Text(w io.Writer, config Config) error {
 			textBlock(t, columns)
 		}
 	}
-	for i, warning := range append(warnings, doubts(sections)...) {
+	notes := make([]string, 0, len(config.Failed))
+	for _, failed := range config.Failed {
+		notes = append(notes, "Failed: "+failed)
+	}
+	for i, note := range slices.Concat(notes, config.Warnings, warnings, doubts(sections)) {
 		if i == 0 {
 			fmt.Fprintln(t)
 		}
-		fmt.Fprintf(t, "! %s\n", warning)
+		fmt.Fprintf(t, "! %s\n", tidyText(note))
 	}
 	return t.Flush()
 }

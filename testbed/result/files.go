@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"slices"
 	"strings"
 )
 
@@ -273,33 +272,3 @@ func (d *Delay) UnmarshalJSON(b []byte) error {
 
 // delayFields are the fields of a Delay in JSON.
 var delayFields = [...]string{"mean", "p50", "p95", "p99", "max"}
-
-// Find returns all folders of cells at and below the given ones, sorted, each once: those that have a result.json. It looks for none within a
-// cell, and follows no links below the given folders. An error names a folder that cannot be read.
-func Find(folders ...string) ([]string, error) {
-	var found []string
-	for _, root := range folders {
-		root, err := filepath.EvalSymlinks(root)
-		if err != nil {
-			return nil, err
-		}
-		err = filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
-			if err != nil {
-				return err
-			}
-			if !entry.IsDir() {
-				return nil
-			}
-			if info, err := os.Stat(filepath.Join(path, File)); err == nil && info.Mode().IsRegular() {
-				found = append(found, path)
-				return fs.SkipDir
-			}
-			return nil
-		})
-		if err != nil {
-			return nil, err
-		}
-	}
-	slices.Sort(found)
-	return slices.Compact(found), nil
-}

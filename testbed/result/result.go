@@ -4,6 +4,7 @@
 //	frames.csv    a line for each picture of the source (frames.go)
 //	link.csv      a line for each packet (written by the link)
 //	series.csv    a line for each 100 ms: capacity, rate, queue, delay, quality (series.go)
+//	plan.txt      what was asked for, a line each (folder.go)
 //	logs/         what the programs said
 package result
 
@@ -39,7 +40,7 @@ type Result struct {
 	Versions map[string]string `json:"versions"`
 	Machine  Machine           `json:"machine"`
 	Warnings []string          `json:"warnings"` // what makes the figures doubtful
-	// Plan is a hash of all that was asked for: a matrix runs a cell again when it differs.
+	// Plan is a hash of all that was asked for, which plan.txt has in words: a matrix takes a result for its own if it is the same.
 	Plan string `json:"plan"`
 }
 

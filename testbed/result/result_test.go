@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"math"
 	"os"
@@ -327,6 +328,61 @@ func TestEveryFieldIsDocumented(t *testing.T) {
 	for name := range names {
 		if !bytes.Contains(text, []byte("`"+name+"`")) {
 			t.Errorf("docs/testbed.md does not explain `%s`", name)
+		}
+	}
+}
+
+// What was put aside is kept, and is no part of an evaluation any more, unless it is asked for by its name.
+func TestPutAside(t *testing.T) {
+	root := t.TempDir()
+	root, _ = filepath.EvalSymlinks(root)
+	folder := filepath.Join(root, "cell")
+	for n := 1; n <= 2; n++ {
+		r := example()
+		r.Repeat = n
+		if err := Write(folder, r, nil, nil); err != nil {
+			t.Fatal(err)
+		}
+		kept, err := PutAside(folder)
+		if want := fmt.Sprintf("%s.old-%d", folder, n); err != nil || kept != want {
+			t.Fatalf("put aside as %s, %v; must be %s", kept, err, want)
+		}
+		if r, err := Read(kept); err != nil || r.Repeat != n {
+			t.Errorf("%s has repeat %d, %v", kept, r.Repeat, err)
+		}
+		if found, err := Find(root); err != nil || len(found) != 0 {
+			t.Errorf("found %v, %v", found, err)
+		}
+		if found, err := Find(kept); err != nil || len(found) != 1 {
+			t.Errorf("found %v, %v where it was asked for", found, err)
+		}
+	}
+	if _, err := PutAside(folder); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("what is not there is put aside: %v", err)
+	}
+}
+
+func TestFailedAndTitle(t *testing.T) {
+	root := t.TempDir()
+	root, _ = filepath.EvalSymlinks(root)
+	for _, cell := range []string{"failed", "done"} {
+		if err := WriteError(filepath.Join(root, cell), "a, LTE", errors.New("no camera\nnor anything else")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := Write(filepath.Join(root, "done"), example(), nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	failed, err := FindFailed(root)
+	if err != nil || !slices.Equal(failed, []string{filepath.Join(root, "failed")}) {
+		t.Fatalf("failed are %v, %v", failed, err)
+	}
+	if line, err := ReadError(failed[0]); err != nil || line != "a, LTE: no camera" {
+		t.Errorf("it says %q, %v", line, err)
+	}
+	for _, title := range []string{"one", "", "", "two"} {
+		if err := WriteTitle(root, title); err != nil || ReadTitle(root) != title {
+			t.Errorf("%q became %q, %v", title, ReadTitle(root), err)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"salsify/codec/y4m"
 	"salsify/sender"
 	"salsify/testbed/link"
 	"salsify/testbed/measure"
@@ -16,12 +17,14 @@ import (
 )
 
 const (
-	second   = time.Second
-	interval = time.Second / 30
-	delay    = 20 * time.Millisecond // propagation, each way
-	mbit     = bitrate.MbitPerSecond
-	kbit     = bitrate.KbitPerSecond
+	second = time.Second
+	delay  = 20 * time.Millisecond // propagation, each way
+	mbit   = bitrate.MbitPerSecond
+	kbit   = bitrate.KbitPerSecond
 )
+
+// rate is that of the source in all tests that do not say.
+var rate = y4m.Rate{Num: 30, Den: 1}
 
 // stretch is a rate that holds for a while.
 type stretch struct {
@@ -50,7 +53,8 @@ func rates(stretches ...stretch) *trace.Trace {
 // world is the one that all tests vary: that capacity for the video, 2 Mbit/s for the reports, 20 ms each way.
 func world(lasts time.Duration, video ...stretch) Config {
 	return Config{
-		Sender:     sender.Config{Width: sceneWidth, Height: sceneHeight, Interval: interval, MaxEffort: 1},
+		Sender:     sender.Config{Width: sceneWidth, Height: sceneHeight, MaxEffort: 1},
+		Rate:       rate,
 		Draw:       drawn(scene),
 		Duration:   lasts,
 		Up:         link.Config{Trace: rates(video...), Delay: delay, Seed: 1},

@@ -77,7 +77,7 @@ func TestMeasured(t *testing.T) {
 func TestRefused(t *testing.T) {
 	for name, change := range map[string]func(*Config){
 		"no pictures":       func(c *Config) { c.Draw = nil },
-		"no interval":       func(c *Config) { c.Sender.Interval = 0 },
+		"no rate":           func(c *Config) { c.Rate.Num = 0 },
 		"negative duration": func(c *Config) { c.Duration = -1 },
 		"negative share":    func(c *Config) { c.ScoreEvery = -1 },
 		"no size":           func(c *Config) { c.Sender.Width = 0 },

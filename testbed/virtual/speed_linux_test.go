@@ -57,8 +57,9 @@ func BenchmarkSpeed(b *testing.B) {
 						start, user := time.Now(), processTime()
 						r, err := Run(Config{
 							Sender: sender.Config{
-								Width: clip[0].Rect.Dx(), Height: height, Interval: interval, MaxEffort: m.effort, Goroutines: machine.Cores,
+								Width: clip[0].Rect.Dx(), Height: height, MaxEffort: m.effort, Goroutines: machine.Cores,
 							},
+							Rate:     rate,
 							Draw:     drawn(pingpong),
 							Up:       link.Config{Trace: capacity, Start: 10 * time.Second, Delay: delay},
 							Down:     link.Config{Delay: delay},

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"salsify/codec/vp8"
+	"salsify/codec/y4m"
 	"salsify/receiver"
 	"salsify/sender"
 	"salsify/testbed/link"
@@ -30,7 +31,8 @@ import (
 
 // Config is a world.
 type Config struct {
-	Sender sender.Config
+	Sender sender.Config // its Interval follows from Rate
+	Rate   y4m.Rate      // of the source, pictures a second
 	// Draw draws picture n of the source into memory of the size that Sender says. It is called from other goroutines, for several
 	// pictures at once, and not for each picture: only for those that are encoded or may be.
 	Draw     func(n uint64, picture *image.YCbCr)
@@ -69,7 +71,8 @@ type World struct {
 	receiver *receiver.Receiver
 	up, down *link.Link
 
-	pictures uint64
+	pictures uint64    // captured until now
+	count    uint64    // to be captured until the end
 	wake     time.Time // of the pacer; zero: only an event wakes it
 	encoding *encoding
 	decoding *decoding
@@ -148,7 +151,8 @@ func Run(config Config) (*Result, error) {
 	if err := config.validate(); err != nil {
 		return nil, err
 	}
-	w := &World{config: config, start: time.Unix(1_000_000, 0)}
+	config.Sender.Interval = Due(1, config.Rate)
+	w := &World{config: config, start: time.Unix(1_000_000, 0), count: Pictures(config.Rate, config.Duration)}
 	w.now = w.start
 	w.source = source{draw: config.Draw, width: config.Sender.Width, height: config.Sender.Height, foresees: !config.Measured}
 	w.scoring = NewScorer(config.Score, config.ScoreEvery)
@@ -184,9 +188,8 @@ func (c *Config) validate() error {
 	switch {
 	case c.Draw == nil:
 		return errors.New("virtual: Draw is nil, so there are no pictures to send")
-	case c.Sender.Interval <= 0:
-		return fmt.Errorf("virtual: Sender.Interval is %v, so it is unknown when pictures are captured: set it, such as 33ms",
-			c.Sender.Interval)
+	case c.Rate.Num <= 0 || c.Rate.Den <= 0:
+		return fmt.Errorf("virtual: Rate is %d/%d, so it is unknown when pictures are captured: set it, such as 30/1", c.Rate.Num, c.Rate.Den)
 	case c.Duration < 0:
 		return fmt.Errorf("virtual: Duration is %v", c.Duration)
 	case c.ScoreEvery < 0:
@@ -231,7 +234,9 @@ func (w *World) next() (next time.Time, ok bool) {
 			next, ok = t, true
 		}
 	}
-	consider(w.pictureAt(w.pictures))
+	if w.pictures < w.count {
+		consider(w.pictureAt(w.pictures))
+	}
 	if len(w.config.Plan) > 0 {
 		consider(w.start.Add(w.config.Plan[0].At))
 	}
@@ -259,7 +264,7 @@ func (w *World) next() (next time.Time, ok bool) {
 }
 
 func (w *World) pictureAt(n uint64) time.Time {
-	return w.start.Add(time.Duration(n) * w.config.Sender.Interval)
+	return w.start.Add(Due(n, w.config.Rate))
 }
 
 func (w *World) step() error {
@@ -268,7 +273,7 @@ func (w *World) step() error {
 		w.config.Plan = w.config.Plan[1:]
 		do(w)
 	}
-	for !w.now.Before(w.pictureAt(w.pictures)) {
+	for w.pictures < w.count && !w.now.Before(w.pictureAt(w.pictures)) {
 		w.result.Captured = append(w.result.Captured, w.now)
 		w.sender.Picture(w.now, sender.Picture{Captured: w.now, Number: w.pictures}) // its Image is drawn when it is encoded
 		w.pictures++

@@ -41,7 +41,11 @@ func (w *World) encode(job *sender.Job) {
 
 // nextPicture foretells which picture will be encoded after picture n, which begins now: the newest one when that is done.
 func (w *World) nextPicture(n uint64) uint64 {
-	return max(n+1, uint64(w.now.Add(w.source.took).Sub(w.start)/w.config.Sender.Interval))
+	next := n + 1
+	for done := w.now.Add(w.source.took); !done.Before(w.pictureAt(next + 1)); {
+		next++
+	}
+	return next
 }
 
 // decode does step 3.
