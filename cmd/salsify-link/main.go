@@ -58,7 +58,8 @@ Examples:
   salsify-link --up lte.up --outside 'iperf3 -s' -- sh -c 'sleep 1; iperf3 -u -b 5M -c $SALSIFY_LINK_OUTSIDE'
   salsify-link --delay 100ms --loss-down 0.02          # a shell; "exit" leaves it
 
-The exit code is COMMAND's, 127 if there is none of that name, 126 if it cannot be started, 1 if the network cannot be made.
+The exit code is COMMAND's, 127 if there is none of that name (nor of --outside's), 126 if it cannot be started, 1 if the network cannot
+be made.
 
 Flags:
 `
@@ -67,7 +68,7 @@ type options struct {
 	up, down   direction
 	start      time.Duration
 	seed       uint64
-	reorder    float64
+	reorder    share
 	reorderFor time.Duration
 	log        string
 	outside    string
@@ -80,7 +81,7 @@ type options struct {
 type direction struct {
 	trace  string
 	delay  time.Duration
-	loss   float64
+	loss   share
 	queue  link.Queue
 	outage link.OnOff
 }
@@ -117,20 +118,20 @@ func flags(o *options) *pflag.FlagSet {
 	f.StringVar(&o.up.trace, "up", "", "mahimahi trace `FILE` of the way up (default: no limit)")
 	f.StringVar(&o.down.trace, "down", "", "mahimahi trace `FILE` of the way down")
 	both(f, "delay", "propagation delay, each way, such as 20ms", func(name, usage string, d *direction) {
-		f.DurationVar(&d.delay, name, 0, usage)
+		addDuration(f, &d.delay, name, 0, link.MaxDelay, usage)
 	}, o)
 	both(f, "queue", "where packets wait for the trace (default infinite)", func(name, usage string, d *direction) {
 		f.Var(&d.queue, name, usage)
 	}, o)
 	both(f, "loss", "share of packets lost, 0 to 1", func(name, usage string, d *direction) {
-		f.Float64Var(&d.loss, name, 0, usage)
+		f.Var(&d.loss, name, usage)
 	}, o)
 	both(f, "outage", "on and off by turns (default: always on)", func(name, usage string, d *direction) {
 		f.Var(&d.outage, name, usage)
 	}, o)
-	f.Float64Var(&o.reorder, "reorder", 0, "share of packets that come late, so that others overtake them, 0 to 1")
-	f.DurationVar(&o.reorderFor, "reorder-delay", 10*time.Millisecond, "how late they come")
-	f.DurationVar(&o.start, "start", 0, "time of the traces at which they begin to play")
+	f.Var(&o.reorder, "reorder", "share of packets that come late, so that others overtake them, 0 to 1")
+	addDuration(f, &o.reorderFor, "reorder-delay", 10*time.Millisecond, link.MaxDelay, "how late they come")
+	addDuration(f, &o.start, "start", 0, trace.MaxDuration, "time of the traces at which they begin to play, such as 10s")
 	f.Uint64Var(&o.seed, "seed", 1, "of all that is random")
 	f.StringVar(&o.log, "log", "", "write a line of CSV for each packet to this `FILE`: direction, arrival and departure in ms,\n"+
 		"bytes, and why it was dropped")
@@ -147,8 +148,8 @@ func flags(o *options) *pflag.FlagSet {
 // both makes a flag for both ways, which settle acts upon, and one for each.
 func both(f *pflag.FlagSet, name, usage string, add func(name, usage string, d *direction), o *options) {
 	add(name, usage, &direction{})
-	add(name+"-up", "the same, for the way up alone", &o.up)
-	add(name+"-down", "the same, for the way down alone", &o.down)
+	add(name+"-up", "the same, for the way up alone (default: as --"+name+")", &o.up)
+	add(name+"-down", "the same, for the way down alone (default: as --"+name+")", &o.down)
 }
 
 // settle gives what a flag for both ways says to the ways that have no flag of their own.
@@ -186,21 +187,6 @@ func parse(arguments []string) (*options, error) {
 		}
 		o.command = []string{shell}
 	}
-	for name, loss := range map[string]float64{"loss-up": o.up.loss, "loss-down": o.down.loss, "reorder": o.reorder} {
-		if !(loss >= 0 && loss <= 1) {
-			return nil, fmt.Errorf("--%s is %g: give a share of 0 to 1, such as 0.01", name, loss)
-		}
-	}
-	for name, delay := range map[string]time.Duration{
-		"delay-up": o.up.delay, "delay-down": o.down.delay, "reorder-delay": o.reorderFor,
-	} {
-		if delay < 0 || delay > link.MaxDelay {
-			return nil, fmt.Errorf("--%s is %v: give a time from 0s to %v, such as 20ms", name, delay, link.MaxDelay)
-		}
-	}
-	if o.start < 0 || o.start > trace.MaxDuration {
-		return nil, fmt.Errorf("--start is %v: give a time from 0s to %v, such as 10s", o.start, trace.MaxDuration)
-	}
 	if f.Changed("outside") && strings.TrimSpace(o.outside) == "" {
 		return nil, errors.New("--outside is empty: give a command, such as 'iperf3 -s'")
 	}
@@ -211,7 +197,7 @@ func parse(arguments []string) (*options, error) {
 func (o *options) links() (up, down link.Config, err error) {
 	one := func(d direction, seed uint64) (link.Config, error) {
 		c := link.Config{
-			Start: o.start, Delay: d.delay, Queue: d.queue, Loss: d.loss, OnOff: d.outage, Reorder: o.reorder, Seed: seed,
+			Start: o.start, Delay: d.delay, Queue: d.queue, Loss: float64(d.loss), OnOff: d.outage, Reorder: float64(o.reorder), Seed: seed,
 		}
 		if o.reorder > 0 {
 			c.ReorderDelay = o.reorderFor

@@ -54,11 +54,14 @@ func needNamespaces(t *testing.T) {
 
 func TestUsage(t *testing.T) {
 	for arguments, want := range map[string]string{
-		"--loss-up 2":                    "loss-up",
-		"--loss x":                       "loss",
-		"--reorder NaN":                  "reorder",
-		"--delay -1s":                    "delay",
-		"--delay 20":                     "delay",
+		"--loss-up 2":                    `"--loss-up" flag: give a share`,
+		"--loss 2":                       `"--loss" flag: give a share`,
+		"--loss x":                       `"--loss" flag: give a share`,
+		"--reorder NaN":                  `"--reorder" flag: give a share`,
+		"--delay -5m":                    `"--delay" flag: give a time from 0s to 1m0s`,
+		"--delay-up 1h":                  `"--delay-up" flag: give a time`,
+		"--delay 20":                     "needs its unit: write 20ms or 20s",
+		"--delay soon":                   "such as 20ms",
 		"--queue droptail":               "packets=256",
 		"--queue-down tail:packets=1":    "queue-down",
 		"--outage-up sometimes":          "outage-up",
@@ -107,10 +110,13 @@ func TestFlags(t *testing.T) {
 
 func TestHelp(t *testing.T) {
 	out, err := salsifyLink("--help").Output()
-	for _, word := range []string{"--up FILE", "SALSIFY_LINK_OUTSIDE", "NAT", "Examples", "--outside"} {
+	for _, word := range []string{"--up FILE", "SALSIFY_LINK_OUTSIDE", "NAT", "Examples", "--outside", "(default infinite)", "(default: as --queue)"} {
 		if err != nil || !strings.Contains(string(out), word) {
 			t.Errorf("--help does not say %q, %v", word, err)
 		}
+	}
+	if strings.Contains(string(out), "(default 0") {
+		t.Errorf("--help has a default of nothing:\n%s", out)
 	}
 }
 
@@ -129,11 +135,15 @@ func TestExitCodes(t *testing.T) {
 		{[]string{"--up", "no-such-file", "--", "true"}, 1},
 		{[]string{"--log", "/no/such/folder/file", "--", "true"}, 1},
 		{[]string{"--user", "no-such-user", "--", "true"}, 1},
+		{[]string{"--outside", "no-such-program -x", "--", "sh", "-c", "echo salsify-link: the command was run >&2; exit 3"}, 127},
 	} {
 		cmd := salsifyLink(c.arguments...)
 		var said bytes.Buffer
 		cmd.Stderr = &said
 		_ = cmd.Run()
+		if strings.Contains(said.String(), "the command was run") {
+			t.Errorf("%q runs the command", c.arguments)
+		}
 		if got := cmd.ProcessState.ExitCode(); got != c.want {
 			t.Errorf("%q ended with %d, want %d: %s", c.arguments, got, c.want, said.String())
 		}

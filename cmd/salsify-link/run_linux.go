@@ -22,6 +22,10 @@ const outsidePatience = 2 * time.Second
 
 // runBehind does steps 2 to 5, and returns the exit code.
 func runBehind(o *options, stdin, stdout, stderr *os.File) int {
+	if err := shell.MissingProgram(o.outside); err != nil {
+		say(stderr, "--outside: %v", err)
+		return shell.ExitNotFound
+	}
 	if err := shell.Reexec(); err != nil {
 		say(stderr, "%v", err)
 		return exitFailed

@@ -124,32 +124,38 @@ func (c *traceCall) parse(f *pflag.FlagSet, help string, args []string, least, m
 }
 
 // span is the part of a trace that --from and --to name.
-type span struct{ from, to time.Duration }
+type span struct{ from, to *time.Duration }
 
-func (s *span) flags(f *pflag.FlagSet) {
-	f.DurationVar(&s.from, "from", 0, "begin of the part, such as 10s")
-	f.DurationVar(&s.to, "to", 0, "its end; beyond the end of the file the trace repeats (default: the end of the file)")
+// flags makes the flags. end says what --to is by default.
+func (s *span) flags(f *pflag.FlagSet, end string) {
+	s.from = anyDuration(f, "from", 0, "begin of the part, such as 10s")
+	s.to = anyDuration(f, "to", 0, "its end; beyond the end of the file the trace repeats (default: "+end+")")
 }
 
 // of returns the part, checked, of a trace that ends at a time.
 func (s span) of(f *pflag.FlagSet, end time.Duration) (from, to time.Duration, err error) {
-	to = s.to
+	from, to = *s.from, *s.to
 	if !f.Changed("to") {
 		to = end
 	}
 	switch {
-	case s.from < 0 || to > trace.MaxDuration:
-		return 0, 0, traceUsagef("--from %v and --to %v must lie from 0s to %v", s.from, to, trace.MaxDuration)
-	case s.from >= to:
-		return 0, 0, traceUsagef("--from %v must come before the end, %v", s.from, to)
+	case from < 0 || to > trace.MaxDuration:
+		return 0, 0, traceUsagef("--from %v and --to %v must lie from 0s to %v", from, to, trace.MaxDuration)
+	case from >= to:
+		return 0, 0, traceUsagef("--from %v must come before the end, %v", from, to)
 	}
-	return s.from, to, nil
+	return from, to, nil
 }
 
-// whole returns how long a trace is looked at: its period, but at least ten seconds, as often as it takes.
+// leastLooked is how much of a trace is looked at, at least: what is seen of less tells little of a link that plays it again and again.
+const leastLooked = 10 * time.Second
+
+// fileEnd is the end of a part that is looked at, unless --to says it.
+var fileEnd = fmt.Sprintf("the end of the file, which is repeated if it lasts less than %v", leastLooked)
+
+// whole returns how long a trace is looked at: its period, but at least leastLooked, as often as it takes.
 func whole(t *trace.Trace) time.Duration {
-	const least = 10 * time.Second
-	periods := max(1, (least+t.Duration()-1)/t.Duration())
+	periods := max(1, (leastLooked+t.Duration()-1)/t.Duration())
 	return periods * t.Duration()
 }
 

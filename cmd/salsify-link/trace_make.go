@@ -26,7 +26,7 @@ Examples:
 func (c *traceCall) crop(args []string) error {
 	f := newTraceFlags("crop")
 	var part span
-	part.flags(f)
+	part.flags(f, "the end of the file")
 	files, err := c.parse(f, traceCropHelp, args, 2, 2)
 	if err != nil {
 		return err
@@ -115,11 +115,11 @@ func (c *traceCall) generate(args []string) error {
 	f := newTraceFlags("generate")
 	var rate, to bitrate.Bitrate
 	f.Var(&rate, "rate", "rate of the link, such as 4M or 800k")
-	duration := f.Duration("duration", time.Minute, "until the trace repeats")
+	duration := anyDuration(f, "duration", time.Minute, "until the trace repeats")
 	seed := f.Uint64("seed", 1, "of all that is random")
 	f.Var(&to, "to", "for ramp: the rate in the middle")
-	on := f.Duration("on", 5*time.Second, "for onoff: how long there is capacity")
-	off := f.Duration("off", 200*time.Millisecond, "for onoff: how long there is none")
+	on := anyDuration(f, "on", 5*time.Second, "for onoff: how long there is capacity")
+	off := anyDuration(f, "off", 200*time.Millisecond, "for onoff: how long there is none")
 	random := f.Bool("random", false, "for onoff: exponential times with these means")
 	f.Lookup("rate").DefValue, f.Lookup("to").DefValue = "", ""
 	arguments, err := c.parse(f, traceGenerateHelp, args, 2, 2)
@@ -175,7 +175,7 @@ Examples:
 
 func (c *traceCall) convert(args []string) error {
 	f := newTraceFlags("convert")
-	step := f.Duration("step", time.Second, "how long a line lasts if it has no time, or is the only one")
+	step := anyDuration(f, "step", time.Second, "how long a line lasts if it has no time, or is the only one")
 	files, err := c.parse(f, traceConvertHelp, args, 2, 2)
 	if err != nil {
 		return err

@@ -22,7 +22,7 @@ import (
 const tracePlotHelp = `Usage: salsify-link trace plot [flags] FILE... --out PICTURE
 
 Draws the capacity of traces over time into one picture: PNG, SVG or PDF, as the end of its name says. Traces of which one is shorter
-are drawn as far as the longest one goes, repeated, as a link would play them.
+than the others, or than 10 s, are repeated, as a link would play them; their names say so.
 
 Examples:
   salsify-link trace plot Verizon-LTE-short.down --out verizon.png
@@ -38,8 +38,8 @@ const (
 func (c *traceCall) plot(args []string) error {
 	f := newTraceFlags("plot")
 	var part span
-	part.flags(f)
-	bin := f.Duration("bin", 0, "window over which the capacity is taken (default: some 400 in the picture)")
+	part.flags(f, fileEnd)
+	bin := anyDuration(f, "bin", 0, "window over which the capacity is taken (default: some 400 in the picture)")
 	out := f.String("out", "", "the `PICTURE` to write, such as lte.png, lte.svg or lte.pdf")
 	files, err := c.parse(f, tracePlotHelp, args, 1, 100)
 	if err != nil {
@@ -48,8 +48,7 @@ func (c *traceCall) plot(args []string) error {
 	if err := checkOneInput(files); err != nil {
 		return err
 	}
-	picture, err := newPicture(*out)
-	if err != nil {
+	if _, err := newPicture(*out, 1); err != nil { // before the work
 		return err
 	}
 	// All traces are drawn over the same time.
@@ -79,8 +78,9 @@ func (c *traceCall) plot(args []string) error {
 	p.X.Label.Text, p.Y.Label.Text = "seconds", "Mbit/s"
 	p.Title.Text = fmt.Sprintf("capacity over %v", *bin)
 	p.Y.Min, p.X.Min, p.X.Max = 0, from.Seconds(), to.Seconds()
-	p.Legend.Top = true
 	p.Add(plotter.NewGrid())
+	legend := plot.NewLegend()
+	legend.Top, legend.Left, legend.Padding = true, true, vg.Points(2)
 	for i, t := range traces {
 		line, err := plotter.NewLine(capacitySteps(t, from, to, *bin))
 		if err != nil {
@@ -88,10 +88,22 @@ func (c *traceCall) plot(args []string) error {
 		}
 		line.Color, line.Width = plotutil.Color(i), vg.Points(1)
 		p.Add(line)
-		p.Legend.Add(fmt.Sprintf("%s, mean %v", traceName(files[i]), t.Capacity(from, to)), line)
+		name := traceName(files[i])
+		if t.Duration() < to {
+			name += fmt.Sprintf(" (%v, repeated)", t.Duration())
+		}
+		legend.Add(fmt.Sprintf("%s, mean %v", name, t.Capacity(from, to)), line)
 	}
-	p.Y.Max *= 1 + 0.06*float64(len(files)) // room for the legend
-	p.Draw(draw.Crop(draw.New(picture), tracePlotEdge, -tracePlotEdge, tracePlotEdge, -tracePlotEdge))
+	p.Y.Max *= 1.04 // else the highest line lies on the edge
+	// The legend is above, where no curve can be.
+	size := legend.Rectangle(draw.Canvas{}).Size()
+	picture, err := newPicture(*out, tracePlotHeight+size.Y+tracePlotEdge)
+	if err != nil {
+		return err
+	}
+	inner := draw.Crop(draw.New(picture), tracePlotEdge, -tracePlotEdge, tracePlotEdge, -tracePlotEdge)
+	legend.Draw(inner)
+	p.Draw(draw.Crop(inner, 0, 0, 0, -size.Y-tracePlotEdge))
 	return c.write(*out, func(w io.Writer) error {
 		_, err := picture.WriteTo(w)
 		return err
@@ -99,14 +111,14 @@ func (c *traceCall) plot(args []string) error {
 }
 
 // newPicture returns an empty picture of the kind that its file name asks for.
-func newPicture(path string) (vg.CanvasWriterTo, error) {
+func newPicture(path string, height vg.Length) (vg.CanvasWriterTo, error) {
 	switch strings.ToLower(filepath.Ext(path)) {
 	case ".png":
-		return vgimg.PngCanvas{Canvas: vgimg.New(tracePlotWidth, tracePlotHeight)}, nil
+		return vgimg.PngCanvas{Canvas: vgimg.New(tracePlotWidth, height)}, nil
 	case ".svg":
-		return vgsvg.New(tracePlotWidth, tracePlotHeight), nil
+		return vgsvg.New(tracePlotWidth, height), nil
 	case ".pdf":
-		return vgpdf.New(tracePlotWidth, tracePlotHeight), nil
+		return vgpdf.New(tracePlotWidth, height), nil
 	case "":
 		if path == "" {
 			return nil, traceUsagef("--out is missing: say what to write, such as --out trace.png")

@@ -13,7 +13,8 @@ const traceStatsHelp = `Usage: salsify-link trace stats [flags] FILE...
 Prints a line for each trace: how long it is and what it carries on the mean, in Mbit/s; percentiles of what it carries in windows of
 100 ms and of 1 s; its longest gap, a time without any opportunity, and when that begins; how many gaps are longer than 200 ms and
 than 1 s; how many windows of 100 ms carry nothing; the coefficient of variation of windows of 100 ms (deviation by mean: 0 is steady);
-and the mean number of opportunities in a millisecond that has any (burst: 1 is smooth). A trace of less than 10 s is repeated.
+and the mean number of opportunities in a millisecond that has any (burst: 1 is smooth). A trace of less than 10 s is repeated,
+and a line on standard error says so.
 
 Examples:
   salsify-link trace stats traces/*.down
@@ -23,7 +24,7 @@ Examples:
 func (c *traceCall) stats(args []string) error {
 	f := newTraceFlags("stats")
 	var part span
-	part.flags(f)
+	part.flags(f, fileEnd)
 	files, err := c.parse(f, traceStatsHelp, args, 1, 1<<20)
 	if err != nil {
 		return err
@@ -42,6 +43,9 @@ func (c *traceCall) stats(args []string) error {
 		from, to, err := part.of(f, whole(t))
 		if err != nil {
 			return err
+		}
+		if to > t.Duration() && !f.Changed("to") {
+			fmt.Fprintf(c.stderr, "%s lasts %v and is repeated, as a link does: the figures are of %v to %v\n", traceName(file), t.Duration(), from, to)
 		}
 		s := t.Statistics(from, to)
 		fmt.Fprintf(table, "%.1f\t%s\t%s\t%.2f\t%.1f\t%d\t%d\t%.1f %%\t%.2f\t%.2f\t  %s\n",

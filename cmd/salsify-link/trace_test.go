@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -61,7 +62,8 @@ func TestTraceWrongUsage(t *testing.T) {
 		"":                              "a verb is missing",
 		"draw":                          `no verb "draw"`,
 		"stats":                         "usage: salsify-link trace stats [flags] FILE...",
-		"stats --to 5 G":                "invalid argument",
+		"stats --to 5 G":                "write 5ms or 5s",
+		"generate lte O --duration 20":  "write 20ms or 20s",
 		"stats --from 5s --to 4s G":     "--from 5s must come before the end, 4s",
 		"stats --from=-1s G":            "must lie from 0s",
 		"stats --to 169h G":             "to 168h",
@@ -138,8 +140,11 @@ func TestTraceVerbsTogether(t *testing.T) {
 		t.Fatalf("stats: %+v\n%s", o.code, o.stdout)
 	}
 	// A trace of a millisecond is repeated.
-	if o := callTrace("1\n", "stats", "-"); !strings.Contains(o.stdout, " 10.0   12.03") {
-		t.Errorf("stats of a short trace:\n%s", o.stdout)
+	if o := callTrace("1\n", "stats", "-"); !strings.Contains(o.stdout, " 10.0   12.03") || !strings.Contains(o.stderr, "lasts 1ms and is repeated") {
+		t.Errorf("stats of a short trace:\n%s%s", o.stdout, o.stderr)
+	}
+	if o := callTrace("1\n", "stats", "-", "--to", "2s"); !strings.Contains(o.stdout, "  2.0   12.03") || o.stderr != "" {
+		t.Errorf("stats of a part beyond the end that was asked for:\n%s%s", o.stdout, o.stderr)
 	}
 	if f := strings.Fields(lines[2]); f[0] != "20.0" || f[1] != "4.00" || f[13] != "0" {
 		t.Errorf("stats of the constant trace:\n%s", o.stdout)
@@ -165,6 +170,14 @@ func TestTraceVerbsTogether(t *testing.T) {
 			t.Errorf("plot %s: %+v, %d bytes, %v", name, o, len(data), err)
 		}
 	}
+	// What is repeated says so in the legend, whose lines make the picture higher.
+	if data, _ := os.ReadFile(in("p.svg")); strings.Count(string(data), ", repeated)") != 1 || !strings.Contains(string(data), "series (2s, repeated), mean") {
+		t.Errorf("the legend does not say that the series of 2s is repeated")
+	}
+	one := callTrace("", "plot", in("lte"), "--out", in("one.svg"))
+	if data, _ := os.ReadFile(in("one.svg")); one.code != exitOK || heightOf(t, data) >= heightOf(t, mustRead(t, in("p.svg"))) {
+		t.Error("a legend of one line takes as much as one of three")
+	}
 	if data, _ := os.ReadFile(in("p.png")); !bytes.HasPrefix(data, []byte("\x89PNG")) {
 		t.Error("p.png is no PNG")
 	}
@@ -174,6 +187,27 @@ func TestTraceVerbsTogether(t *testing.T) {
 			t.Errorf("%s was left behind", e.Name())
 		}
 	}
+}
+
+func mustRead(t *testing.T, path string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// heightOf returns the height that an SVG picture says it has, in points.
+func heightOf(t *testing.T, svg []byte) (points float64) {
+	t.Helper()
+	_, rest, _ := strings.Cut(string(svg), ` height="`)
+	number, _, _ := strings.Cut(rest, "pt")
+	points, err := strconv.ParseFloat(number, 64)
+	if err != nil {
+		t.Fatalf("no height in %.200s: %v", svg, err)
+	}
+	return points
 }
 
 func TestTraceFailuresLoseNothing(t *testing.T) {

@@ -136,6 +136,7 @@ func flags(o *options) *pflag.FlagSet {
 	f.Float64Var(&o.rate, "rate", 0, "pictures a second (default: the source's own, 30 for test:)")
 	f.BoolVar(&o.loop, "loop", false, "play a file forwards and backwards without end")
 	f.Var(&o.maxBitrate, "max-bitrate", "never send faster, such as 2.5M or 800k (default: what the network carries)")
+	f.Lookup("max-bitrate").DefValue = ""
 	f.DurationVar(&o.tolerance, "tolerance", sender.DefaultTolerance, "the delay on the network that a picture may have")
 	f.IntVar(&o.effort, "effort", sender.DefaultMaxEffort, "work for each picture, 0 to 10; lowered by itself when the processor is too slow")
 	f.StringVar(&o.mode, "mode", string(sender.Salsify), "how to decide: salsify, or for comparison single, conventional-codec, conventional")

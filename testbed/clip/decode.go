@@ -15,8 +15,9 @@ import (
 	"salsify/codec/y4m"
 )
 
-// unfinishedEnding ends the names of files that are being written.
-const unfinishedEnding = ".unfinished"
+// unfinishedEnding ends the names of files that are being written, and unfinishedPattern is what those of decoded clips are called: the
+// folder may be one that a user named, with other files in it.
+const unfinishedEnding, unfinishedPattern = ".unfinished", "salsify-clip-*" + unfinishedEnding
 
 // reserve is how much of a file system is left free for others, in bytes. On one that lies in memory, that much memory is.
 const reserve = 256 << 20
@@ -29,7 +30,7 @@ const progressEvery = time.Second
 
 // decodeInto decodes the clip to a file, which appears once it is whole. An error that wraps errNoRoom says how much was needed.
 func decodeInto(ctx context.Context, c Config, path string, log io.Writer) (err error) {
-	out, err := os.CreateTemp(filepath.Dir(path), "*"+unfinishedEnding)
+	out, err := createHeld(func() (*os.File, error) { return os.CreateTemp(filepath.Dir(path), unfinishedPattern) })
 	if err != nil {
 		return fmt.Errorf("the clip cannot be decoded to %s: %w", filepath.Dir(path), err)
 	}

@@ -2,9 +2,11 @@ package clip
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"math"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -64,6 +66,37 @@ func availableMemory() (int64, bool) {
 		}
 	}
 	return 0, false
+}
+
+// hold locks a file or folder until it is closed, which the system does at the latest when the process ends, however it does (flock(2)).
+// It tells whether nobody has swept it away before.
+func hold(file *os.File) bool {
+	if errors.Is(unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB), unix.EWOULDBLOCK) {
+		return false // just now
+	}
+	// Where the file system knows no locks, nobody sweeps.
+	_, err := os.Lstat(file.Name())
+	return err == nil
+}
+
+// sweep removes the files and folders of ours whose names match, and that nobody holds.
+func sweep(pattern string) {
+	paths, _ := filepath.Glob(pattern)
+	for _, path := range paths {
+		sweepOne(path)
+	}
+}
+
+func sweepOne(path string) {
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return
+	}
+	defer unix.Close(fd)
+	var stat unix.Stat_t
+	if unix.Fstat(fd, &stat) == nil && int(stat.Uid) == os.Getuid() && unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB) == nil {
+		_ = os.RemoveAll(path) // what cannot be removed is for the next
+	}
 }
 
 // checkOwner returns an error if somebody else owns the folder or may write to it: what lies there could be exchanged while it is mapped.

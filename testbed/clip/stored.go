@@ -11,7 +11,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -21,7 +20,8 @@ import (
 // A decoded clip is kept as a .y4m file as package codec/y4m writes it: a line of text, then for each picture "FRAME", a line end
 // and the samples.
 //
-//  1. openStored looks for the clip in the folders where one may lie, by a name made of its path, size, time and the size asked for.
+//  1. openStored looks for the clip in the folders where one may lie, by a name made of its path, size, time and the size asked for. What a
+//     killed process left unfinished there is removed (temporary.go).
 //  2. One that is nowhere is decoded into the first folder that has room (decode.go), under another name until it is whole. Older
 //     clips there make room for it.
 //  3. The file is mapped into memory, which all processes that use it share.
@@ -39,9 +39,6 @@ const marker = "FRAME\n"
 // The folder of decoded clips, below a memory file system or the folder of temporary files.
 const cacheName = "salsify-clips"
 
-// abandoned is how long after its last change an unfinished file is taken for one whose maker was killed.
-const abandoned = 10 * time.Minute
-
 // errNoRoom: a folder's file system is too full for the clip.
 var errNoRoom = errors.New("no room")
 
@@ -55,6 +52,7 @@ func openStored(ctx context.Context, c Config, log io.Writer) (pictures, y4m.Hea
 		folders = cacheFolders()
 	}
 	for _, folder := range folders {
+		sweep(filepath.Join(folder, unfinishedPattern))
 		path := filepath.Join(folder, name)
 		if s, err := mapStored(path); err == nil {
 			now := time.Now()
@@ -118,32 +116,12 @@ func cacheFolders() []string {
 	return folders
 }
 
-// TemporaryFolders returns the folders for large temporary files, the fastest first: one that Linux keeps in memory, if there is one, then
-// the system's for all.
-func TemporaryFolders() []string {
-	const memory = "/dev/shm"
-	folders := []string{os.TempDir()}
-	if info, err := os.Stat(memory); err == nil && info.IsDir() && folders[0] != memory {
-		folders = slices.Insert(folders, 0, memory)
-	}
-	return folders
-}
-
-// prepareFolder makes the folder, unless it is there, and removes what was left unfinished in it.
+// prepareFolder makes the folder, unless it is there.
 func prepareFolder(folder string) error {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return fmt.Errorf("the folder of decoded clips cannot be made: %w", err)
 	}
-	if err := checkOwner(folder); err != nil {
-		return err
-	}
-	unfinished, _ := filepath.Glob(filepath.Join(folder, "*"+unfinishedEnding))
-	for _, path := range unfinished {
-		if info, err := os.Stat(path); err == nil && time.Since(info.ModTime()) > abandoned {
-			_ = os.Remove(path)
-		}
-	}
-	return nil
+	return checkOwner(folder)
 }
 
 // makeRoom removes the decoded clip that was unused for longest, but for one, and tells whether there was one. Processes that have it

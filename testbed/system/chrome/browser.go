@@ -16,6 +16,7 @@ import (
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 
+	"salsify/testbed/clip"
 	"salsify/testbed/system"
 )
 
@@ -27,19 +28,22 @@ const (
 	outputGrace = 2 * time.Second
 	// exitGrace is how long a browser may take to end by itself, when nobody drives it any more.
 	exitGrace = 3 * time.Second
+
+	// The names of the folders in memory. What is left of them by a testbed that was killed, the next call removes.
+	profilePrefix, cameraPrefix = "salsify-chromium-profile-", "salsify-chromium-camera-"
 )
 
 // browser is a Chromium with one page, driven through the DevTools protocol.
 //
-//  1. startBrowser makes a fresh profile and starts the program in a place's network, with two pipes as its file descriptors 3
-//     and 4.
+//  1. startBrowser makes a fresh profile, in which all else lies that the browser writes too, and starts the program in a place's
+//     network, with two pipes as its file descriptors 3 and 4.
 //  2. chromedp talks DevTools through the pipes. They need no port, and no way into the place's network; and when this process
 //     dies in whatever way, they close, and the browser ends itself.
 //  3. open loads a page, evaluate runs a script in it.
 //  4. close kills the whole process group, waits, and removes the profile.
 type browser struct {
 	name    string // for messages: "the sender's Chromium"
-	profile string
+	profile *clip.TemporaryFolder
 	cmd     *exec.Cmd
 	tab     context.Context // chromedp's; it ends with the connection to the browser
 	cancel  context.CancelFunc
@@ -52,7 +56,7 @@ type browser struct {
 func startBrowser(
 	ctx context.Context, name, program string, flags []string, place system.Place, log io.Writer, ran func(*exec.Cmd),
 ) (*browser, error) {
-	profile, err := os.MkdirTemp(memoryFolder(), "chromium-profile-")
+	profile, err := clip.NewTemporaryFolder(profilePrefix)
 	if err != nil {
 		return nil, err
 	}
@@ -61,22 +65,23 @@ func startBrowser(
 	// The browser reads commands from its descriptor 3 and answers on 4; ours are the other ends.
 	theirIn, ourOut, err := os.Pipe()
 	if err != nil {
-		os.RemoveAll(profile)
+		profile.Remove()
 		return nil, err
 	}
 	ourIn, theirOut, err := os.Pipe()
 	if err != nil {
 		theirIn.Close()
 		ourOut.Close()
-		os.RemoveAll(profile)
+		profile.Remove()
 		return nil, err
 	}
-	flags = append([]string{"--user-data-dir=" + profile, "--remote-debugging-pipe"}, flags...)
+	flags = append([]string{"--user-data-dir=" + profile.Path, "--remote-debugging-pipe"}, flags...)
 	b.cmd = exec.Command(program, flags...)
 	b.cmd.Stdout, b.cmd.Stderr = log, log
 	b.cmd.ExtraFiles = []*os.File{theirIn, theirOut}
-	// A group of its own, so that all its processes can be killed at once. (Not Pdeathsig: it means the death of the thread that
-	// started the process, and whoever changes a thread's network namespace gives that thread up.)
+	// Sockets of Chromium and of PulseAudio's library, which stay in /tmp otherwise.
+	b.cmd.Env = append(os.Environ(), "TMPDIR="+profile.Path, "PULSE_RUNTIME_PATH="+filepath.Join(profile.Path, "pulse"))
+	// A group of its own, so that all its processes can be killed at once.
 	b.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	b.cmd.WaitDelay = outputGrace
 	err = place.Start(b.cmd)
@@ -85,7 +90,7 @@ func startBrowser(
 	if err != nil {
 		ourIn.Close()
 		ourOut.Close()
-		os.RemoveAll(profile)
+		profile.Remove()
 		return nil, fmt.Errorf("cannot start %s: %w", program, err)
 	}
 	if ran != nil {
@@ -223,7 +228,7 @@ func (b *browser) close() error {
 	// A child that was just killed may have had a file of the profile open for writing, or even have made a new one.
 	var err error
 	for range 50 {
-		if err = os.RemoveAll(b.profile); err == nil {
+		if err = b.profile.Remove(); err == nil {
 			break
 		}
 		time.Sleep(20 * time.Millisecond)
@@ -247,12 +252,3 @@ func (p pipes) Wait() {}
 
 // Attaches says so.
 func (p pipes) Attaches() bool { return true }
-
-// memoryFolder is a folder on a memory file system, where there is one: files on a disk would be read while others measure.
-func memoryFolder() string {
-	const shared = "/dev/shm"
-	if info, err := os.Stat(shared); err == nil && info.IsDir() {
-		return filepath.Clean(shared)
-	}
-	return os.TempDir()
-}

@@ -22,7 +22,6 @@ import (
 	"image"
 	"io"
 	"math"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -140,7 +139,7 @@ func (c *chrome) Missing() error {
 func encodesH264(program string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), startTime)
 	defer cancel()
-	b, err := startBrowser(ctx, "Chromium", program, flags, hostNetwork{}, io.Discard, nil)
+	b, err := startBrowser(ctx, "Chromium", program, flags, system.Host{}, io.Discard, nil)
 	if err != nil {
 		return err
 	}
@@ -182,7 +181,7 @@ func parseVersion(line string) map[string]string {
 type session struct {
 	codec            Codec
 	call             *system.Call
-	folder           string // of the camera's file
+	folder           *clip.TemporaryFolder // of the camera's file
 	sender, receiver *end
 }
 
@@ -243,10 +242,10 @@ func (c *chrome) Prepare(ctx context.Context, call *system.Call) (_ system.Sessi
 
 // writeVideo writes the file that the sender's browser plays, and returns its path.
 func (s *session) writeVideo(ctx context.Context, loop time.Duration) (path string, err error) {
-	if s.folder, err = os.MkdirTemp(memoryFolder(), "chromium-camera-"); err != nil {
+	if s.folder, err = clip.NewTemporaryFolder(cameraPrefix); err != nil {
 		return "", err
 	}
-	free, err := clip.FreeBytes(s.folder)
+	free, err := clip.FreeBytes(s.folder.Path)
 	if err != nil {
 		return "", err
 	}
@@ -256,9 +255,9 @@ func (s *session) writeVideo(ctx context.Context, loop time.Duration) (path stri
 	room := free / 2 / int64(header.FrameBytes()) // the other half is for what the browsers and the screen keep
 	count, err := loopPictures(s.call.Video.Period(), float64(rate.Num)/float64(rate.Den), loop, room)
 	if err != nil {
-		return "", fmt.Errorf("%s: %w", s.folder, err)
+		return "", fmt.Errorf("%s: %w", s.folder.Path, err)
 	}
-	path = filepath.Join(s.folder, "camera.y4m")
+	path = filepath.Join(s.folder.Path, "camera.y4m")
 	if err := s.call.Video.WriteFile(ctx, path, count); err != nil {
 		return "", err
 	}
@@ -541,8 +540,8 @@ func quoted(s string) string {
 // Close ends both browsers and removes the camera's file.
 func (s *session) Close() error {
 	err := errors.Join(s.sender.close(), s.receiver.close())
-	if s.folder != "" {
-		err = errors.Join(err, os.RemoveAll(s.folder))
+	if s.folder != nil {
+		err = errors.Join(err, s.folder.Remove())
 	}
 	return err
 }

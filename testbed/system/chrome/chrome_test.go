@@ -1,9 +1,8 @@
 package chrome
 
 import (
-	"context"
+	"cmp"
 	"errors"
-	"io"
 	"math"
 	"os"
 	"os/exec"
@@ -14,48 +13,27 @@ import (
 	"testing"
 	"time"
 
-	"salsify/testbed/camera"
 	"salsify/testbed/clip"
-	"salsify/testbed/screen"
 	"salsify/testbed/system"
+	"salsify/testbed/system/internal/rehearsal"
 	"salsify/testbed/testenv"
 )
 
-// newCall is a call over the machine's own loopback interface. Its logs are in the returned folder.
-func newCall(t *testing.T) (*system.Call, string) {
-	t.Helper()
-	video, err := clip.Open(t.Context(), clip.Config{Source: "test:", Width: 640, Height: 360, Rate: 30, Seed: 1}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { video.Close() })
-	seen, err := screen.New(screen.Config{Every: 5})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { seen.Close() })
-	folder := t.TempDir()
-	return &system.Call{
-		Video: video, Camera: camera.New(video), Screen: seen, Sender: hostNetwork{}, Receiver: hostNetwork{}, Keep: 5,
-		Log: func(name string) (io.WriteCloser, error) { return os.Create(filepath.Join(folder, name)) },
-		Ran: func(*exec.Cmd) {},
-	}, folder
+// rehearse prepares a call over the machine's own loopback interface, of which every fifth picture is kept.
+func rehearse(t *testing.T) *rehearsal.Rehearsal {
+	r := rehearsal.New(t, clip.Config{Width: 640, Height: 360, Seed: 1})
+	r.Call.Keep = 5
+	return r
 }
 
 // A real call, of real time: 5 s, and about as long before and after.
 func TestCall(t *testing.T) {
 	testenv.Tool(t, "chromium")
-	call, logs := newCall(t)
+	r := rehearse(t)
+	call := r.Call
 	var started []*exec.Cmd
 	call.Ran = func(cmd *exec.Cmd) { started = append(started, cmd) }
-	s, err := New(Config{Loop: 4 * time.Second}).Prepare(t.Context(), call)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
-	defer cancel()
-	began := time.Now()
-	if err := errors.Join(s.Run(ctx), s.Close()); err != nil {
+	if err := r.Run(New(Config{Loop: 4 * time.Second}), 5*time.Second); err != nil {
 		t.Fatal(err)
 	}
 
@@ -79,34 +57,22 @@ func TestCall(t *testing.T) {
 	}
 
 	// The camera played for 5 s, and what it gave was shown soon after.
-	captured := call.Camera.Captured(began.Add(time.Hour))
+	captured := call.Camera.Captured(time.Now())
 	if len(captured) < 60 { // of 150; a busy machine makes the camera slow
 		t.Fatalf("%d pictures captured", len(captured))
 	}
-	if first, last := captured[0].At, captured[len(captured)-1].At; first.Before(began) || last.After(began.Add(6*time.Second)) {
-		t.Errorf("captured from %v to %v", first.Sub(began), last.Sub(began))
+	if length := captured[len(captured)-1].At.Sub(captured[0].At); length > 6*time.Second {
+		t.Errorf("captured for %v", length)
 	}
-	at := make(map[uint64]time.Time)
-	for _, c := range captured {
-		at[c.Number] = c.At
+	shown := r.Shown()
+	if len(shown) < len(captured)/2 {
+		t.Fatalf("%d of %d pictures were shown", len(shown), len(captured))
 	}
-	var delays []time.Duration
-	for _, seen := range call.Screen.Seen() {
-		number, ok := call.Camera.Resolve(seen.Code, seen.At)
-		if !ok {
-			t.Errorf("picture %d was shown at %v, but never captured", seen.Code, seen.At.Sub(began))
-			continue
-		}
-		delays = append(delays, seen.At.Sub(at[number]))
-	}
-	if len(delays) < len(captured)/2 {
-		t.Fatalf("%d of %d pictures were shown", len(delays), len(captured))
-	}
-	slices.Sort(delays)
-	t.Logf("%d of %d pictures shown, delay %v to %v, median %v", len(delays), len(captured),
-		delays[0], delays[len(delays)-1], delays[len(delays)/2])
-	if delays[0] <= 0 || delays[len(delays)-1] > time.Second {
-		t.Errorf("delays from %v to %v", delays[0], delays[len(delays)-1])
+	byDelay := func(a, b rehearsal.Shown) int { return cmp.Compare(a.Delay, b.Delay) }
+	least, most := slices.MinFunc(shown, byDelay).Delay, slices.MaxFunc(shown, byDelay).Delay
+	t.Logf("%d of %d pictures shown, delay %v to %v, median %v", len(shown), len(captured), least, most, rehearsal.Median(shown))
+	if least <= 0 || most > time.Second {
+		t.Errorf("delays from %v to %v", least, most)
 	}
 	if counts := call.Screen.Counts(); counts.Torn > 0 || counts.Unreadable > 0 {
 		t.Errorf("%+v", counts)
@@ -122,25 +88,27 @@ func TestCall(t *testing.T) {
 			sum += seen.Score.SSIM
 		}
 	}
-	if scored < len(delays)/10 { // every fifth was kept
-		t.Errorf("%d of %d pictures were scored", scored, len(delays))
+	if scored < len(shown)/10 { // every fifth was kept
+		t.Errorf("%d of %d pictures were scored", scored, len(shown))
 	}
 	if dB := -10 * math.Log10(1-sum/float64(scored)); !(dB > 5) {
 		t.Errorf("SSIM of %.1f dB", dB)
 	}
 
 	for _, name := range []string{"chrome-sender-stats.jsonl", "chrome-receiver-stats.jsonl"} {
-		stats, err := os.ReadFile(filepath.Join(logs, name))
+		stats, err := os.ReadFile(filepath.Join(r.Logs, name))
 		if err != nil || strings.Count(string(stats), "\n") < 3 || !strings.Contains(string(stats), "video/VP8") {
 			t.Errorf("%s: %.200s %v", name, stats, err)
 		}
 	}
 }
 
-// A browser that dies ends the call with an error that says which, in real time: 5 s.
+// A browser that dies ends the call with an error that says which, and leaves nothing, in real time: 5 s.
 func TestBrowserDies(t *testing.T) {
 	testenv.Tool(t, "chromium")
-	call, _ := newCall(t)
+	temporary := t.TempDir()
+	t.Setenv("TMPDIR", temporary)
+	call := rehearse(t).Call
 	var started []*exec.Cmd
 	call.Ran = func(cmd *exec.Cmd) { started = append(started, cmd) }
 	s, err := New(Config{Loop: time.Second}).Prepare(t.Context(), call)
@@ -164,6 +132,9 @@ func TestBrowserDies(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Error(err)
 	}
+	if left, err := os.ReadDir(temporary); err != nil || len(left) > 0 {
+		t.Errorf("it left, in the folder of temporary files, %v, %v", left, err)
+	}
 }
 
 func TestMissing(t *testing.T) {
@@ -181,7 +152,7 @@ func TestMissing(t *testing.T) {
 		t.Error("Prepare without a browser")
 	}
 	// What starts but is no browser.
-	call, _ := newCall(t)
+	call := rehearse(t).Call
 	if _, err := New(Config{Binary: "false", Loop: time.Second}).Prepare(t.Context(), call); err == nil ||
 		!strings.Contains(err.Error(), "exit status 1") {
 		t.Errorf("%v", err)

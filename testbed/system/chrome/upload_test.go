@@ -17,6 +17,7 @@ import (
 
 	"salsify/capture/barcode"
 	"salsify/testbed/clip"
+	"salsify/testbed/system"
 )
 
 // tagged is a number as package clip has it in its codes.
@@ -124,7 +125,7 @@ func TestParsePicture(t *testing.T) {
 
 // What a page uploads comes out in the order in which it was seen, the pictures with their sightings; anything else is refused.
 func TestPages(t *testing.T) {
-	p, err := servePages(t.Context(), hostNetwork{})
+	p, err := servePages(t.Context(), system.Host{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,6 +30,7 @@ import (
 	"strings"
 	"time"
 
+	"salsify/testbed/shell"
 	"salsify/testbed/system"
 	"salsify/testbed/system/process"
 )
@@ -160,19 +161,15 @@ func fill(text string, values map[string]string) (string, error) {
 	return filled, err
 }
 
-// simpleWord is a first word of a command that is the name or path of a program, not something for the shell.
-var simpleWord = regexp.MustCompile(`^[A-Za-z0-9_./+-]+$`)
-
 // Missing is system.System's. It knows only what the commands begin with.
 func (s *System) Missing() error {
-	shell, err := exec.LookPath("sh")
+	_, err := exec.LookPath("sh")
 	if err != nil {
 		return fmt.Errorf("%s: commands are run by a shell: %w", s.config.Name, err)
 	}
 	for _, text := range []string{s.config.Send, s.config.Receive} {
-		word := strings.Fields(text)[0]
-		if simpleWord.MatchString(word) && exec.Command(shell, "-c", "command -v "+word).Run() != nil {
-			err = errors.Join(err, fmt.Errorf("%s: there is no program %q in $PATH: install it, or write its path", s.config.Name, word))
+		if missing := shell.MissingProgram(text); missing != nil {
+			err = errors.Join(err, fmt.Errorf("%s: %w", s.config.Name, missing))
 		}
 	}
 	if s.config.Input == Device {

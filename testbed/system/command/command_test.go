@@ -38,14 +38,7 @@ func TestCall(t *testing.T) {
 	if err := s.Missing(); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.Run(s, 2*time.Second); err != nil {
-		t.Fatalf("%v\n%s", err, r.Said())
-	}
-	shown := r.Shown()
-	t.Logf("%d pictures were shown, %v after they were due (median)", len(shown), rehearsal.Median(shown))
-	if len(shown) < 15 || rehearsal.Median(shown) > 200*time.Millisecond {
-		t.Errorf("%d of 60 pictures were shown, %v after they were due (median)", len(shown), rehearsal.Median(shown))
-	}
+	r.Expect(s, 2*time.Second, 15, 200*time.Millisecond) // of 60
 	if !strings.Contains(r.Said(), "127.0.0.1 127.0.0.1 320x180 30\n") {
 		t.Errorf("the receiver said %q", r.Said())
 	}
@@ -82,14 +75,7 @@ func TestFFmpeg(t *testing.T) {
 		t.Errorf("version %q", v)
 	}
 	r.Setup = 20 * time.Second
-	if err := r.Run(s, 2*time.Second); err != nil {
-		t.Fatalf("%v\n%s", err, r.Said())
-	}
-	shown := r.Shown()
-	t.Logf("%d pictures were shown, %v after they were due (median)\n%s", len(shown), rehearsal.Median(shown), r.Said())
-	if len(shown) < 5 || rehearsal.Median(shown) > 2*time.Second {
-		t.Errorf("%d pictures were shown, %v after they were due (median)\n%s", len(shown), rehearsal.Median(shown), r.Said())
-	}
+	r.Expect(s, 2*time.Second, 5, 2*time.Second)
 }
 
 func TestTheErrorSaysWhatWentWrong(t *testing.T) {

@@ -29,19 +29,7 @@ func TestCall(t *testing.T) {
 	installed(t)
 	r := rehearsal.New(t, clip.Config{})
 	r.Setup = 20 * time.Second
-	s := New(Config{Bitrate: 500 * bitrate.KbitPerSecond})
-	if err := r.Run(s, 2*time.Second); err != nil {
-		t.Fatalf("%v\n%s", err, r.Said())
-	}
-	shown := r.Shown()
-	if len(shown) == 0 {
-		t.Fatalf("nothing was shown\n%s", r.Said())
-	}
-	t.Logf("%d pictures were shown, the first was number %d, %v after they were due (median)\n%s",
-		len(shown), shown[0].Number, rehearsal.Median(shown), r.Said())
-	if len(shown) < 5 || rehearsal.Median(shown) > 2*time.Second {
-		t.Errorf("%d pictures were shown, %v after they were due (median)\n%s", len(shown), rehearsal.Median(shown), r.Said())
-	}
+	r.Expect(New(Config{Bitrate: 500 * bitrate.KbitPerSecond}), 2*time.Second, 5, 2*time.Second)
 	if c := r.Commands(); len(c) != 2 || !strings.Contains(strings.Join(c[1], " "), "call.py send 127.0.0.1 ") {
 		t.Errorf("commands: %q", c)
 	}

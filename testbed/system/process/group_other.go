@@ -18,3 +18,12 @@ func signalGroup(process *os.Process, signal os.Signal) {
 		_ = process.Kill()
 	}
 }
+
+// guard does nothing here: what runs when this process is killed goes on.
+type guard struct{}
+
+func newGuard() (guard, error) { return guard{}, nil }
+
+func (guard) watch(*os.Process) error { return nil }
+
+func (guard) callOff() {}

@@ -15,9 +15,10 @@ import (
 // A process, in order:
 //
 //  1. Start puts it into a process group of its own: Ctrl-C at the terminal reaches the testbed alone, which then ends the group in its order.
-//  2. What it says on standard error goes to a log, and the end of it is kept for the error.
-//  3. When it has ended, whatever is left of its group is killed, and Done is closed.
-//  4. End interrupts the group as Ctrl-C would, then tells it to terminate, and kills it if it is still there after a while.
+//  2. A guard stands beside it, which kills the group should the testbed itself be killed (group_unix.go).
+//  3. What it says on standard error goes to a log, and the end of it is kept for the error.
+//  4. When it has ended, whatever is left of its group is killed, and Done is closed.
+//  5. End interrupts the group as Ctrl-C would, then tells it to terminate, and kills it if it is still there after a while.
 
 const (
 	// tailBytes is how much of standard error is kept, and tailLines how many lines of that an error shows.
@@ -55,13 +56,21 @@ func Start(name string, place Starter, cmd *exec.Cmd, log io.WriteCloser) (*Proc
 	cmd.Stderr = io.MultiWriter(p.tail, p.log)
 	cmd.WaitDelay = lingering
 	ownGroup(cmd)
-	if err := place.Start(cmd); err != nil {
+	guard, err := newGuard()
+	if err == nil {
+		if err = place.Start(cmd); err != nil {
+			guard.callOff()
+		}
+	}
+	if err != nil {
 		p.log.close()
 		return nil, fmt.Errorf("%s cannot be started: %w", name, err)
 	}
+	_ = guard.watch(cmd.Process) // fails if somebody has killed it
 	go func() {
 		p.err = cmd.Wait()
 		signalGroup(cmd.Process, os.Kill) // what it left behind
+		guard.callOff()
 		if errors.Is(p.err, exec.ErrWaitDelay) {
 			p.err = nil // it ended well, and something that it started had its standard error
 		}

@@ -3,6 +3,7 @@ package process
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,8 +15,48 @@ import (
 
 	"pgregory.net/rapid"
 
-	"salsify/testbed/system/internal/rehearsal"
+	"salsify/testbed/system"
 )
+
+// killedVariable makes the test binary a testbed that starts a program which starts another, tells both numbers, and stays until it is killed.
+const killedVariable = "SALSIFY_PROCESS_TEST_KILLED"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(killedVariable) == "" {
+		os.Exit(m.Run())
+	}
+	program := exec.Command("sh", "-c", `trap '' INT TERM HUP PIPE; sleep 60 & echo $$ $! .; wait`)
+	program.Stdout = os.Stdout
+	p, err := Start("program", system.Host{}, program, nil)
+	if err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	<-p.Done()
+}
+
+func TestNothingOutlivesTheTestbed(t *testing.T) {
+	testbed := exec.Command("/proc/self/exe")
+	testbed.Env = append(os.Environ(), killedVariable+"=1")
+	out, err := testbed.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := testbed.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var program, child int
+	_, scanErr := fmt.Fscanf(out, "%d %d .", &program, &child)
+	if err := testbed.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = testbed.Wait()
+	if scanErr != nil {
+		t.Fatal(scanErr)
+	}
+	gone(t, child)
+	gone(t, program)
+}
 
 func sh(t *testing.T, script string) (*Process, string) {
 	t.Helper()
@@ -24,7 +65,7 @@ func sh(t *testing.T, script string) (*Process, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := Start("script", rehearsal.Here{}, exec.Command("sh", "-c", script), log)
+	p, err := Start("script", system.Host{}, exec.Command("sh", "-c", script), log)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,7 +198,7 @@ func TestOwnGroup(t *testing.T) {
 }
 
 func TestNoSuchProgram(t *testing.T) {
-	if _, err := Start("nothing", rehearsal.Here{}, exec.Command("/no/such/program"), nil); err == nil || !strings.Contains(err.Error(), "nothing") {
+	if _, err := Start("nothing", system.Host{}, exec.Command("/no/such/program"), nil); err == nil || !strings.Contains(err.Error(), "nothing") {
 		t.Errorf("%v", err)
 	}
 }
@@ -180,7 +221,7 @@ func TestTailKeepsTheEnd(t *testing.T) {
 }
 
 func TestPorts(t *testing.T) {
-	ports, err := Ports(context.Background(), rehearsal.Here{}, 3)
+	ports, err := Ports(context.Background(), system.Host{}, 3)
 	if err != nil || len(ports) != 3 {
 		t.Fatal(ports, err)
 	}
@@ -190,7 +231,7 @@ func TestPorts(t *testing.T) {
 			t.Errorf("ports %v", ports)
 		}
 		seen[port] = true
-		l, err := rehearsal.Here{}.Listen(context.Background(), "tcp", "127.0.0.1:"+strconv.Itoa(port))
+		l, err := system.Host{}.Listen(context.Background(), "tcp", "127.0.0.1:"+strconv.Itoa(port))
 		if err != nil {
 			t.Error(err)
 			continue

@@ -48,17 +48,7 @@ func TestCall(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.Setup = 20 * time.Second
-	if err := r.Run(s, 2*time.Second); err != nil {
-		t.Fatalf("%v\n%s", err, r.Said())
-	}
-	shown := r.Shown()
-	t.Logf("%d pictures were shown, %v after they were due (median)", len(shown), rehearsal.Median(shown))
-	if len(shown) < 5 {
-		t.Errorf("%d pictures were shown in 2 s\n%s", len(shown), r.Said())
-	}
-	if d := rehearsal.Median(shown); d <= 0 || d > 2000*time.Millisecond {
-		t.Errorf("the median delay is %v", d)
-	}
+	r.Expect(s, 2*time.Second, 5, 2*time.Second)
 	if len(r.Commands()) != 2 {
 		t.Fatalf("commands: %q", r.Commands())
 	}

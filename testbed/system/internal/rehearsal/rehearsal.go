@@ -4,8 +4,6 @@ package rehearsal
 import (
 	"context"
 	"io"
-	"net"
-	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,25 +18,6 @@ import (
 	"salsify/testbed/screen"
 	"salsify/testbed/system"
 )
-
-// Here is this machine's loopback as a system.Place.
-type Here struct{}
-
-// Address is system.Place's.
-func (Here) Address() netip.Addr { return netip.AddrFrom4([4]byte{127, 0, 0, 1}) }
-
-// Start is system.Place's.
-func (Here) Start(cmd *exec.Cmd) error { return cmd.Start() }
-
-// Listen is system.Place's.
-func (Here) Listen(ctx context.Context, network, address string) (net.Listener, error) {
-	return (&net.ListenConfig{}).Listen(ctx, network, address)
-}
-
-// Dial is system.Place's.
-func (Here) Dial(ctx context.Context, network, address string) (net.Conn, error) {
-	return (&net.Dialer{}).DialContext(ctx, network, address)
-}
 
 // Rehearsal is a call that has not been made yet.
 type Rehearsal struct {
@@ -76,7 +55,7 @@ func New(t testing.TB, config clip.Config) *Rehearsal {
 	t.Cleanup(func() { eye.Close() })
 	r := &Rehearsal{t: t, Logs: t.TempDir()}
 	r.Call = &system.Call{
-		Video: video, Camera: camera.New(video), Screen: eye, Sender: Here{}, Receiver: Here{}, Keep: 1,
+		Video: video, Camera: camera.New(video), Screen: eye, Sender: system.Host{}, Receiver: system.Host{}, Keep: 1,
 		Log: func(name string) (io.WriteCloser, error) {
 			return os.Create(filepath.Join(r.Logs, filepath.Base(name)))
 		},
@@ -114,6 +93,19 @@ func (r *Rehearsal) Run(s system.System, length time.Duration) error {
 		r.t.Errorf("Close took %v: a program had to be killed", took)
 	}
 	return err
+}
+
+// Expect makes the call, for that long, in which so many pictures have to be shown, and half of them within a delay.
+func (r *Rehearsal) Expect(s system.System, length time.Duration, pictures int, delay time.Duration) {
+	r.t.Helper()
+	if err := r.Run(s, length); err != nil {
+		r.t.Fatalf("%v\n%s", err, r.Said())
+	}
+	shown := r.Shown()
+	r.t.Logf("%d pictures were shown, %v after they were due (median)\n%s", len(shown), Median(shown), r.Said())
+	if len(shown) < pictures || Median(shown) <= 0 || Median(shown) > delay {
+		r.t.Errorf("%d pictures were shown, %v after they were due (median); want %d within %v", len(shown), Median(shown), pictures, delay)
+	}
 }
 
 // Commands returns the command lines of the call.
