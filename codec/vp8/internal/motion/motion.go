@@ -121,22 +121,25 @@ var (
 // Metric is how Refine compares.
 type Metric func(a []byte, aStride int, b []byte, bStride, w, h int) int
 
-// Refine improves a whole-pixel vector by half and then by quarter pixels. It measures all vectors anew with the metric.
-// scratch takes predictions, 16 a row.
-func (b *Block) Refine(from mode.MV, metric Metric, diagonals bool, scratch *[256]byte) Result {
+// Scratch takes four predictions of up to 16x16 pixels, 16 a row.
+type Scratch [4 * 256]byte
+
+// Refine improves a whole-pixel vector by half and then by quarter pixels. It measures all vectors anew, by their SATD.
+func (b *Block) Refine(from mode.MV, diagonals bool, scratch *Scratch) Result {
 	measure := func(v mode.MV) Result {
-		d := b.Distortion(v, metric, scratch)
+		d := b.Distortion(v, distortion.SATD, (*[256]byte)(scratch[:]))
 		return Result{v, d, d + b.mvCost(v)}
 	}
 	best := measure(from)
 	for step := int16(2); step > 0; step >>= 1 {
 		centre := best.MV
-		var sides [4]int
+		var satds, sides [4]int
+		b.sides(&satds, centre, step, scratch)
 		for i, d := range diamond {
-			r := measure(centre.Add(mode.MV{X: int16(d[0]) * step, Y: int16(d[1]) * step}))
-			sides[i] = r.WithMVCost
-			if r.WithMVCost < best.WithMVCost {
-				best = r
+			v := centre.Add(mode.MV{X: int16(d[0]) * step, Y: int16(d[1]) * step})
+			sides[i] = satds[i] + b.mvCost(v)
+			if sides[i] < best.WithMVCost {
+				best = Result{v, satds[i], sides[i]}
 			}
 		}
 		if diagonals {
@@ -154,6 +157,26 @@ func (b *Block) Refine(from mode.MV, metric Metric, diagonals bool, scratch *[25
 		}
 	}
 	return best
+}
+
+// sides measures the four vectors around a centre, in the order of diamond.
+func (b *Block) sides(satds *[4]int, centre mode.MV, step int16, scratch *Scratch) {
+	if b.W != 16 || b.H != 16 {
+		for i, d := range diamond {
+			v := centre.Add(mode.MV{X: int16(d[0]) * step, Y: int16(d[1]) * step})
+			satds[i] = b.Distortion(v, distortion.SATD, (*[256]byte)(scratch[:]))
+		}
+		return
+	}
+	if step == 2 {
+		b.Filter.HalfPixels((*[4 * 256]byte)(scratch), b.Ref, b.X+int(centre.X)>>2, b.Y+int(centre.Y)>>2)
+	} else {
+		for i, d := range diamond {
+			x, y := int(centre.X)+d[0]*int(step), int(centre.Y)+d[1]*int(step)
+			b.Filter.Inter(scratch[i*256:], 16, b.Ref, b.X*8+x*2, b.Y*8+y*2, 16, 16)
+		}
+	}
+	distortion.SATDs16(satds, b.Src, b.Stride, scratch[:], &[4]int{0, 256, 512, 768}, 16)
 }
 
 // Whole tells whether a vector points at whole pixels that are all there, and where the first of them is in the reference.

@@ -120,7 +120,7 @@ func TestQuarterPixels(t *testing.T) {
 							v := whole.Add(mode.MV{X: fraction%4 - 1, Y: fraction/4 - 1})
 							b := blockFrom(ref, place[0], place[1], size[0], size[1], v)
 							b.Predicted, b.Lambda = v, 1 // a flat place is the same in many directions
-							r := b.Refine(whole, distortion.SATD, diagonals, new([256]byte))
+							r := b.Refine(whole, diagonals, new(motion.Scratch))
 							if d := max(r.MV.X-whole.X, whole.X-r.MV.X, r.MV.Y-whole.Y, whole.Y-r.MV.Y); d > 3 {
 								t.Errorf("%v is %d quarters from %v", r.MV, d, whole)
 							}
@@ -175,7 +175,7 @@ func TestLongVectors(t *testing.T) {
 		if x < -margin || y < -margin || x+16 > width+margin || y+16 > height+margin {
 			t.Fatalf("%v leads to %d,%d, outside the border", r.MV, x, y)
 		}
-		b.Refine(r.MV, distortion.SATD, true, new([256]byte))
+		b.Refine(r.MV, true, new(motion.Scratch))
 		b.Distortion(b.Predicted, distortion.SATD, new([256]byte)) // may point anywhere
 	})
 }
@@ -191,7 +191,7 @@ func TestCheapVectors(t *testing.T) {
 		b.Predicted = predicted
 		for _, candidates := range [][]mode.MV{nil, {predicted}, {{X: 4, Y: 4}, predicted, {X: -100}}} {
 			r := b.Integer(candidates, 8)
-			r = b.Refine(r.MV, distortion.SATD, true, new([256]byte))
+			r = b.Refine(r.MV, true, new(motion.Scratch))
 			if r.Distortion != 0 || candidates != nil && r.MV != predicted || costs.MV(r.MV.Sub(predicted)) > costs.MV(predicted) {
 				t.Errorf("%v, predicted was %v", r.MV, predicted)
 			}

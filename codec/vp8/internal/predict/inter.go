@@ -4,12 +4,18 @@ package predict
 
 import "salsify/codec/vp8/internal/picture"
 
-// Filter is the interpolation between pixels (RFC 6386, section 18.3). A row for each eighth of a pixel.
-type Filter [8][6]int16
+// Filter is the interpolation between pixels (RFC 6386, section 18.3).
+type Filter struct {
+	taps  [8][6]int16 // a row for each eighth of a pixel
+	pairs [8]tapPairs // the same as the kernels take them
+}
+
+// tapPairs are the taps 0 and 5, 1 and 3, 2 and 4, each pair twice.
+type tapPairs = [3][4]int8
 
 // The two kinds: six-tap for bitstream version 0, bilinear for the others.
 var (
-	SixTap = Filter{
+	SixTap = newFilter([8][6]int16{
 		{0, 0, 128, 0, 0, 0},
 		{0, -6, 123, 12, -1, 0},
 		{2, -11, 108, 36, -8, 1},
@@ -18,8 +24,8 @@ var (
 		{0, -6, 50, 93, -9, 0},
 		{1, -8, 36, 108, -11, 2},
 		{0, -1, 12, 123, -6, 0},
-	}
-	Bilinear = Filter{
+	})
+	Bilinear = newFilter([8][6]int16{
 		{0, 0, 128, 0, 0, 0},
 		{0, 0, 112, 16, 0, 0},
 		{0, 0, 96, 32, 0, 0},
@@ -28,8 +34,19 @@ var (
 		{0, 0, 48, 80, 0, 0},
 		{0, 0, 32, 96, 0, 0},
 		{0, 0, 16, 112, 0, 0},
-	}
+	})
 )
+
+func newFilter(taps [8][6]int16) Filter {
+	f := Filter{taps: taps}
+	for frac := 1; frac < len(taps); frac++ { // 128, of no fraction, is no int8, and nobody asks for it
+		for i, pair := range [3][2]int{{0, 5}, {1, 3}, {2, 4}} {
+			a, b := int8(taps[frac][pair[0]]), int8(taps[frac][pair[1]])
+			f.pairs[frac][i] = [4]int8{a, b, a, b}
+		}
+	}
+	return f
+}
 
 // Reach of the filter around a block, in pixels.
 const (
@@ -39,19 +56,49 @@ const (
 	maxReach    = maxBlock + reachBefore + reachAfter
 )
 
+// half a pixel, in eighths.
+const half = 4
+
 // Inter predicts a w x h block into dst from the plane of a reference picture at (x8, y8), in eighths of a pixel. The position
 // may lie anywhere: beyond the border the outermost pixels go on without end. A block is at most 16 pixels wide and high.
 func (f *Filter) Inter(dst []byte, dstStride int, ref *picture.Plane, x8, y8, w, h int) {
+	f.inter(dst, dstStride, ref, x8, y8, w, h)
+}
+
+// InterUV predicts a size x size block of both chroma planes, as Inter does, with one vector: 8 for a whole macroblock.
+func (f *Filter) InterUV(u, v []byte, dstStride int, ref *picture.Picture, x8, y8, size int) {
+	f.interUV(u, v, dstStride, ref, x8, y8, size)
+}
+
+// HalfPixels predicts the four 16x16 blocks half a pixel above, to the left, to the right of and below (x, y), which is in pixels.
+// They come one behind the other, 16 pixels a row.
+func (f *Filter) HalfPixels(out *[4 * 256]byte, ref *picture.Plane, x, y int) {
+	f.halfPixels(out, ref, x, y)
+}
+
+func (f *Filter) halfPixelsGo(out *[4 * 256]byte, ref *picture.Plane, x, y int) {
+	for i, step := range [4][2]int{{0, -half}, {-half, 0}, {half, 0}, {0, half}} {
+		f.Inter(out[i*256:], maxBlock, ref, x*8+step[0], y*8+step[1], maxBlock, maxBlock)
+	}
+}
+
+// within tells whether a block at (x, y) and all that the filter reaches around it are within the border.
+func within(ref *picture.Plane, x, y, w, h int) bool {
+	return x >= reachBefore-picture.Border && y >= reachBefore-picture.Border &&
+		x+w+reachAfter <= ref.Width+picture.Border && y+h+reachAfter <= ref.Height+picture.Border
+}
+
+// interAny is Inter of blocks of any size.
+func (f *Filter) interAny(dst []byte, dstStride int, ref *picture.Plane, x8, y8, w, h int) {
 	x, y := x8>>3, y8>>3
-	if x < reachBefore-picture.Border || y < reachBefore-picture.Border ||
-		x+w+reachAfter > ref.Width+picture.Border || y+h+reachAfter > ref.Height+picture.Border {
+	if !within(ref, x, y, w, h) {
 		f.beyond(dst, dstStride, ref, x8, y8, w, h)
 		return
 	}
 	f.interpolate(dst, dstStride, ref.Pix, ref.At(x, y), ref.Stride, w, h, x8&7, y8&7)
 }
 
-// beyond is Inter of a block that reaches beyond the border. It is a function of its own because its array is cleared at every
+// beyond is interAny of a block that reaches beyond the border. It is a function of its own because its array is cleared at every
 // call.
 func (f *Filter) beyond(dst []byte, dstStride int, ref *picture.Plane, x8, y8, w, h int) {
 	var block [maxReach * maxReach]byte
@@ -90,7 +137,7 @@ func gather(out *[maxReach * maxReach]byte, ref *picture.Plane, x, y, w, h int) 
 
 // horizontal filters rows; src starts reachBefore pixels left of the first.
 func (f *Filter) horizontal(dst []byte, dstStride int, src []byte, stride, w, h, frac int) {
-	t := &f[frac]
+	t := &f.taps[frac]
 	t0, t1, t2, t3, t4, t5 := int32(t[0]), int32(t[1]), int32(t[2]), int32(t[3]), int32(t[4]), int32(t[5])
 	for r := range h {
 		in := src[r*stride:][: w+5 : w+5]
@@ -115,7 +162,7 @@ func (f *Filter) horizontal(dst []byte, dstStride int, src []byte, stride, w, h,
 
 // vertical filters columns; src starts reachBefore rows above the first.
 func (f *Filter) vertical(dst []byte, dstStride int, src []byte, stride, w, h, frac int) {
-	t := &f[frac]
+	t := &f.taps[frac]
 	t0, t1, t2, t3, t4, t5 := int32(t[0]), int32(t[1]), int32(t[2]), int32(t[3]), int32(t[4]), int32(t[5])
 	for r := range h {
 		out := dst[r*dstStride:][:w]

@@ -37,7 +37,7 @@ func interpolated(f *Filter, ref *picture.Plane, x8, y8 int) byte {
 	}
 	tap := func(frac int, pixel func(i int) int) int {
 		sum := 64
-		for i, w := range f[frac] {
+		for i, w := range f.taps[frac] {
 			sum += int(w) * pixel(i-2)
 		}
 		return int(clamped(sum >> 7))
@@ -49,11 +49,11 @@ func interpolated(f *Filter, ref *picture.Plane, x8, y8 int) byte {
 
 func TestFilters(t *testing.T) {
 	for _, f := range []*Filter{&SixTap, &Bilinear} {
-		for frac, taps := range f {
+		for frac, taps := range f.taps {
 			sum := 0
 			for i, w := range taps {
 				sum += int(w)
-				if mirror := f[(8-frac)%8]; frac > 0 && w != mirror[5-i] {
+				if mirror := f.taps[(8-frac)%8]; frac > 0 && w != mirror[5-i] {
 					t.Errorf("the taps of %d/8 are not those of %d/8 turned around", frac, 8-frac)
 				}
 			}
@@ -127,7 +127,11 @@ func TestInterOfConstant(t *testing.T) {
 // drawVector draws a vector, in quarter pixels: short ones and some that lead far out.
 func drawVector(t *rapid.T) mode.MV {
 	component := rapid.OneOf(rapid.Int16Range(-20, 20), rapid.Int16Range(-400, 400), rapid.Int16())
-	return mode.MV{X: component.Draw(t, "x"), Y: component.Draw(t, "y")}
+	mv := mode.MV{X: component.Draw(t, "x"), Y: component.Draw(t, "y")}
+	if rapid.Bool().Draw(t, "whole") { // pixels, of chroma too
+		mv.X, mv.Y = mv.X&^7, mv.Y&^7
+	}
+	return mv
 }
 
 // drawInter draws an inter macroblock.

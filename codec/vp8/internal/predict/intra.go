@@ -12,7 +12,19 @@ import (
 // column to the left and the corner must be there, edges included (see picture.IntraEdge). DC prediction alone asks whether
 // they are of the picture.
 func Intra(dst []byte, dstStride int, pix []byte, at, stride, size int, mode uint8, hasAbove, hasLeft bool) {
-	above := pix[at-stride : at-stride+size]
+	intra(dst, dstStride, pix, at, stride, size, mode, hasAbove, hasLeft)
+}
+
+// cornerOf gives the pixels from the corner on, after it has made sure that all are there that Intra reads and writes.
+func cornerOf(dst []byte, dstStride int, pix []byte, at, stride, size int) []byte {
+	corner := pix[at-stride-1:]
+	_, _, _ = dst[(size-1)*dstStride:][:size], corner[:1+size], corner[stride:][(size-1)*stride]
+	return corner
+}
+
+// intraGo is Intra without kernels.
+func intraGo(dst []byte, dstStride int, pix []byte, at, stride, size int, mode uint8, hasAbove, hasLeft bool) {
+	above := cornerOf(dst, dstStride, pix, at, stride, size)[1 : 1+size]
 	switch mode {
 	case entropy.DCPred:
 		dc := intraDC(pix, at, stride, size, hasAbove, hasLeft)
@@ -28,7 +40,14 @@ func Intra(dst []byte, dstStride int, pix []byte, at, stride, size int, mode uin
 			fillRow(dst[y*dstStride:][:size], pix[at+y*stride-1])
 		}
 	case entropy.TMPred:
-		trueMotion(dst, dstStride, pix, at, stride, size)
+		corner := int32(pix[at-stride-1])
+		for y := range size {
+			l := int32(pix[at+y*stride-1]) - corner
+			row := dst[y*dstStride:][:len(above)]
+			for x, a := range above {
+				row[x] = clip(l + int32(a))
+			}
+		}
 	}
 }
 

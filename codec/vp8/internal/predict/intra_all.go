@@ -7,9 +7,12 @@ import (
 	"salsify/codec/vp8/internal/entropy"
 )
 
-// Intra4x4All makes the predictions of a 4x4 luma block in all modes, 4 pixels a row: what Intra4x4 makes of each. Most modes
-// take the same means of two and of three neighbours along the edge; they are worked out once, eight to a word of 64 bits.
-func Intra4x4All(out *[entropy.NumBModes][16]byte, e *Edge) {
+// Intra4x4All makes the predictions of a 4x4 luma block in all modes, 4 pixels a row: what Intra4x4 makes of each.
+func Intra4x4All(out *[entropy.NumBModes][16]byte, e *Edge) { intra4x4All(out, e) }
+
+// intra4x4AllGo is Intra4x4All. Most modes take the same means of two and of three neighbours along the edge; they are worked out
+// once, eight to a word of 64 bits.
+func intra4x4AllGo(out *[entropy.NumBModes][16]byte, e *Edge) {
 	const each = 0x01010101 // times a byte: four of them
 	put := func(mode int, r0, r1, r2, r3 uint32) {
 		binary.LittleEndian.PutUint64(out[mode][:8], uint64(r0)|uint64(r1)<<32)

@@ -2,21 +2,42 @@
 
 package predict
 
-// trueMotion is trueMotionGo. Assembly sees neither lengths nor capacities: here it is found out that dst and pix have all that
-// is written and read.
-func trueMotion(dst []byte, dstStride int, pix []byte, at, stride, size int) {
-	if size != 16 && size != 8 {
-		trueMotionGo(dst, dstStride, pix, at, stride, size)
+import (
+	"salsify/codec/vp8/internal/entropy"
+	"salsify/codec/vp8/internal/simd"
+)
+
+// intra is Intra: kernels do the usual sizes, unless neighbours are not to be counted.
+func intra(dst []byte, dstStride int, pix []byte, at, stride, size int, mode uint8, hasAbove, hasLeft bool) {
+	if size != 16 && size != 8 || mode == entropy.DCPred && !(hasAbove && hasLeft) {
+		intraGo(dst, dstStride, pix, at, stride, size, mode, hasAbove, hasLeft)
 		return
 	}
-	_ = dst[(size-1)*dstStride:][:size]
-	corner := pix[at-stride-1:]
-	_ = corner[:1+size]
-	left := corner[stride:]
-	_ = left[(size-1)*stride]
-	if size == 16 {
-		trueMotion16(&dst[0], dstStride, &corner[0], stride)
+	corner := cornerOf(dst, dstStride, pix, at, stride, size)
+	switch {
+	case size == 16 && mode == entropy.DCPred:
+		intraDC16(&dst[0], dstStride, &corner[0], stride)
+	case size == 16 && mode == entropy.VPred:
+		intraV16(&dst[0], dstStride, &corner[0], stride)
+	case size == 16 && mode == entropy.HPred:
+		intraH16(&dst[0], dstStride, &corner[0], stride)
+	case size == 16 && mode == entropy.TMPred:
+		intraTM16(&dst[0], dstStride, &corner[0], stride)
+	case mode == entropy.DCPred:
+		intraDC8(&dst[0], dstStride, &corner[0], stride)
+	case mode == entropy.VPred:
+		intraV8(&dst[0], dstStride, &corner[0], stride)
+	case mode == entropy.HPred:
+		intraH8(&dst[0], dstStride, &corner[0], stride)
+	case mode == entropy.TMPred:
+		intraTM8(&dst[0], dstStride, &corner[0], stride)
+	}
+}
+
+func intra4x4All(out *[entropy.NumBModes][16]byte, e *Edge) {
+	if simd.Has[simd.AVX2] {
+		intra4x4AllAVX2(out, (*[13]byte)(e))
 	} else {
-		trueMotion8(&dst[0], dstStride, &corner[0], stride)
+		intra4x4AllGo(out, e)
 	}
 }

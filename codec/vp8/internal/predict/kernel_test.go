@@ -46,39 +46,153 @@ func TestInterpolationKernels(t *testing.T) {
 	}
 }
 
+// reachPlane is a plane of nothing but what the filter reaches of a w x h block at (x, y) and at fractions beyond it. It begins at
+// pix[0].
+func reachPlane(pix []byte, stride, w, h int) (plane picture.Plane, x, y int) {
+	const near = reachBefore - picture.Border // the first place whose reach is within the border
+	const far = near + reachAfter - picture.Border
+	return picture.Plane{Pix: pix, Origin: picture.Border * (stride + 1), Stride: stride, Width: w + far, Height: h + far}, near, near
+}
+
+// TestInterKernels predicts from planes of which there is nothing but what the filter reaches.
+func TestInterKernels(t *testing.T) {
+	kerneltest.Levels(t, func(t *testing.T) {
+		rng := rand.New(rand.NewPCG(7, 7))
+		srcs, others := kerneltest.NewMemory(t, rng, maxBytes), kerneltest.NewMemory(t, rng, maxBytes)
+		dsts, dstsV := kerneltest.NewMemory(t, rng, maxBytes), kerneltest.NewMemory(t, rng, maxBytes)
+		for range trials {
+			size := sizes[rng.IntN(len(sizes))]
+			w, h := size[0], size[1]
+			fx, fy := rng.IntN(8)*rng.IntN(2), rng.IntN(8)*rng.IntN(2)
+			filter := []*Filter{&SixTap, &Bilinear}[rng.IntN(2)]
+			src, dst := srcs.Block(w+reachBefore+reachAfter, h+reachBefore+reachAfter, maxGap), dsts.Block(w, h, maxGap)
+			plane, x, y := reachPlane(src.Pix, src.Stride, w, h)
+			want := bytes.Clone(dst.Pix)
+			filter.interpolateGo(want, dst.Stride, src.Pix, plane.At(x, y), src.Stride, w, h, fx, fy)
+			if rng.IntN(2) == 0 || w != h {
+				filter.Inter(dst.Pix, dst.Stride, &plane, x*8+fx, y*8+fy, w, h)
+			} else {
+				other := plane
+				other.Pix = others.Bytes(len(src.Pix))
+				dstV := dstsV.Bytes(len(dst.Pix))
+				wantV := bytes.Clone(dstV)
+				filter.interpolateGo(wantV, dst.Stride, other.Pix, plane.At(x, y), src.Stride, w, h, fx, fy)
+				filter.InterUV(dst.Pix, dstV, dst.Stride, &picture.Picture{U: plane, V: other}, x*8+fx, y*8+fy, w)
+				if !bytes.Equal(dstV, wantV) {
+					t.Fatalf("%dx%d of V at (%d/8, %d/8), bilinear %v: differs", w, h, fx, fy, filter == &Bilinear)
+				}
+			}
+			if !bytes.Equal(dst.Pix, want) {
+				t.Fatalf("%dx%d at (%d/8, %d/8), bilinear %v: differs", w, h, fx, fy, filter == &Bilinear)
+			}
+		}
+	})
+}
+
+func TestHalfPixels(t *testing.T) {
+	kerneltest.Levels(t, func(t *testing.T) {
+		rng := rand.New(rand.NewPCG(8, 8))
+		srcs := kerneltest.NewMemory(t, rng, maxBytes)
+		const size = maxBlock + 1 // that begins a pixel before
+		for range trials {
+			filter := []*Filter{&SixTap, &Bilinear}[rng.IntN(2)]
+			src := srcs.Block(size+reachBefore+reachAfter, size+reachBefore+reachAfter, maxGap)
+			plane, x, y := reachPlane(src.Pix, src.Stride, size, size)
+			var got, want [4 * 256]byte
+			filter.HalfPixels(&got, &plane, x+1, y+1)
+			for i, p := range []struct{ x, y, fx, fy int }{{1, 0, 0, half}, {0, 1, half, 0}, {1, 1, half, 0}, {1, 1, 0, half}} {
+				filter.interpolateGo(want[i*256:], maxBlock, src.Pix, plane.At(x+p.x, y+p.y), src.Stride, maxBlock, maxBlock, p.fx, p.fy)
+			}
+			if got != want {
+				t.Fatalf("bilinear %v: differs", filter == &Bilinear)
+			}
+		}
+	})
+}
+
 // TestInterpolationExtremes has all combinations of black and white under the six taps: the largest and the smallest sums.
 func TestInterpolationExtremes(t *testing.T) {
-	const n, stride = 4, 32
-	for _, filter := range []*Filter{&SixTap, &Bilinear} {
-		for frac := 1; frac < 8; frac++ {
-			for pattern := range 1 << 6 {
-				across, down := make([]byte, 16*stride), make([]byte, 16*stride)
-				for y := range 16 {
-					for x := range stride {
-						across[y*stride+x] = byte(-(pattern >> (x % 6) & 1))
-						down[y*stride+x] = byte(-(pattern >> (y % 6) & 1))
+	const stride, rows = 32, maxReach
+	kerneltest.Levels(t, func(t *testing.T) {
+		for _, filter := range []*Filter{&SixTap, &Bilinear} {
+			for frac := 1; frac < 8; frac++ {
+				for pattern := range 1 << 6 {
+					var across, down [rows * stride]byte
+					for i := range across {
+						across[i] = byte(-(pattern >> (i % stride % 6) & 1))
+						down[i] = byte(-(pattern >> (i / stride % 6) & 1))
 					}
-				}
-				var got, want [16 * stride]byte
-				at := reachBefore*stride + reachBefore
-				filter.interpolate(got[:], stride, across, at, stride, n, n, frac, 0)
-				filter.interpolateGo(want[:], stride, across, at, stride, n, n, frac, 0)
-				filter.interpolate(got[n:], stride, down, at, stride, n, n, 0, frac)
-				filter.interpolateGo(want[n:], stride, down, at, stride, n, n, 0, frac)
-				if got != want {
-					t.Fatalf("fraction %d/8, pattern %06b, bilinear %v: differs", frac, pattern, filter == &Bilinear)
+					for _, n := range []int{16, 8, 4} {
+						var got, want [2][maxBlock * maxBlock]byte
+						plane, x, y := reachPlane(across[:], stride, n, n)
+						filter.Inter(got[0][:], n, &plane, x*8+frac, y*8, n, n)
+						filter.interpolateGo(want[0][:], n, across[:], plane.At(x, y), stride, n, n, frac, 0)
+						plane.Pix = down[:]
+						filter.Inter(got[1][:], n, &plane, x*8, y*8+frac, n, n)
+						filter.interpolateGo(want[1][:], n, down[:], plane.At(x, y), stride, n, n, 0, frac)
+						if got != want {
+							t.Fatalf("%dx%d, fraction %d/8, pattern %06b, bilinear %v: differs", n, n, frac, pattern, filter == &Bilinear)
+						}
+					}
 				}
 			}
 		}
-	}
+	})
 }
 
-// TestTapsFitKernels checks what the kernels take for granted: only the product of tap 3 may carry a sum beyond 16 bits, and
-// only upwards, and where the outer taps are not used both are zero.
+// TestShortInter has pictures and blocks that end too early, and strides that lead out of them.
+func TestShortInter(t *testing.T) {
+	const stride = 32
+	long := make([]byte, 4096)
+	kerneltest.Levels(t, func(t *testing.T) {
+		for _, n := range []int{16, 8, 4} {
+			end := (n+reachBefore+reachAfter-1)*stride + n + reachBefore + reachAfter
+			run := func(dst []byte, dstStride int, pix []byte, stride int) func() {
+				plane, x, y := reachPlane(pix, stride, n, n)
+				pic := &picture.Picture{U: plane, V: plane}
+				return func() {
+					SixTap.Inter(dst, dstStride, &plane, x*8+2, y*8+2, n, n)
+					SixTap.InterUV(dst, dst, dstStride, pic, x*8+2, y*8+2, n)
+				}
+			}
+			run(long, n, long[:end:end], stride)()
+			for name, f := range map[string]func(){
+				"picture too short":         run(long, n, long[:end-1:end-1], stride),
+				"picture with wrong stride": run(long, n, long[:end:end], stride+1),
+				"negative stride":           run(long, n, long, -stride),
+				"destination too short":     run(long[:n*n-1:n*n-1], n, long, stride),
+				"negative dst stride":       run(long, -n, long, stride),
+			} {
+				if !panics(f) {
+					t.Errorf("%dx%d, %s: no panic", n, n, name)
+				}
+			}
+		}
+	})
+}
+
+// TestTapsFitKernels checks what the kernels take for granted. With products of words only that of tap 3 may carry a sum beyond 16
+// bits, and only upwards. With products of bytes no sum of a pair may, nor that of all pairs but the last, and where the first pair
+// is zero all taps but the middle one are.
 func TestTapsFitKernels(t *testing.T) {
 	const last, white, bias = 3, 255, 64
+	bounds := func(taps ...int8) (low, high int) {
+		for _, tap := range taps {
+			low += white * min(int(tap), 0)
+			high += white * max(int(tap), 0)
+		}
+		return low, high
+	}
+	fits := func(low, high int) bool { return low >= -1<<15 && high < 1<<15 }
 	for _, filter := range []*Filter{&SixTap, &Bilinear} {
-		for frac, taps := range filter {
+		for frac, taps := range filter.taps {
+			pairs := &filter.pairs[frac]
+			if frac == 0 {
+				if *pairs != (tapPairs{}) {
+					t.Errorf("no fraction has pairs: %d", *pairs)
+				}
+				continue
+			}
 			low, high := bias, bias
 			for i, tap := range taps {
 				if i == last {
@@ -87,15 +201,29 @@ func TestTapsFitKernels(t *testing.T) {
 				low += white * min(int(tap), 0)
 				high += white * max(int(tap), 0)
 			}
-			if frac != 0 && (low < -1<<15 || high >= 1<<15 || taps[last] < 0 || int(taps[last])*white >= 1<<15) {
+			if !fits(low, high) || taps[last] < 0 || int(taps[last])*white >= 1<<15 {
 				t.Errorf("fraction %d/8: sums from %d to %d and products up to %d*255 leave 16 bits", frac, low, high, taps[last])
+			}
+			outer, first, second := pairs[0], pairs[1], pairs[2]
+			for _, p := range [][]int8{outer[:2], first[:2], second[:2], {outer[0], outer[1], first[0], first[1]}} {
+				if low, high := bounds(p...); !fits(low, high) {
+					t.Errorf("fraction %d/8: sums of the taps %d from %d to %d leave 16 bits", frac, p, low, high)
+				}
+			}
+			if low, _ := bounds(outer[0], outer[1], first[0], first[1], second[0], second[1]); low < -1<<15 {
+				t.Errorf("fraction %d/8: the sum of all products may be %d", frac, low)
+			}
+			if first == [4]int8{} {
+				t.Errorf("fraction %d/8: the first pair is zero", frac)
 			}
 		}
 	}
 }
 
 // TestInterAnywhere predicts from positions within and beyond the border.
-func TestInterAnywhere(t *testing.T) {
+func TestInterAnywhere(t *testing.T) { kerneltest.Levels(t, testInterAnywhere) }
+
+func testInterAnywhere(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	pic := picture.NewPool(40, 24).Get()
 	ref := &pic.Y
@@ -159,55 +287,68 @@ func TestShortInterpolation(t *testing.T) {
 
 // TestIntra4x4All compares with Intra4x4, mode by mode.
 func TestIntra4x4All(t *testing.T) {
-	rng := rand.New(rand.NewPCG(5, 5))
-	for range trials {
-		var e Edge
-		kerneltest.Fill(rng, e[:])
-		var got [entropy.NumBModes][16]byte
-		Intra4x4All(&got, &e)
-		for mode := range got {
-			var want [16]byte
-			Intra4x4(want[:], 4, &e, uint8(mode))
-			if got[mode] != want {
-				t.Fatalf("mode %d of %d: %d, want %d", mode, e, got[mode], want)
+	kerneltest.Levels(t, func(t *testing.T) {
+		rng := rand.New(rand.NewPCG(5, 5))
+		edges := kerneltest.NewMemory(t, rng, maxBytes)
+		for range trials {
+			e := (*Edge)(edges.Bytes(len(Edge{})))
+			var got [entropy.NumBModes][16]byte
+			Intra4x4All(&got, e)
+			for mode := range got {
+				var want [16]byte
+				Intra4x4(want[:], 4, e, uint8(mode))
+				if got[mode] != want {
+					t.Fatalf("mode %d of %d: %d, want %d", mode, e, got[mode], want)
+				}
 			}
 		}
-	}
+	})
 }
 
-func TestTrueMotionKernels(t *testing.T) {
-	rng := rand.New(rand.NewPCG(6, 6))
-	pixels, dsts := kerneltest.NewMemory(t, rng, maxBytes), kerneltest.NewMemory(t, rng, maxBytes)
-	for range trials {
-		size := 8 << rng.IntN(2)
-		// The row above with the corner, and the column to the left: the last pixel of each row of the block is not there.
-		stride := size + 1 + rng.IntN(maxGap)
-		pix := pixels.Bytes(size*stride + 1)
-		dst := dsts.Block(size, size, maxGap)
-		at := stride + 1
-		want := bytes.Clone(dst.Pix)
-		trueMotionGo(want, dst.Stride, pix, at, stride, size)
-		trueMotion(dst.Pix, dst.Stride, pix, at, stride, size)
-		if !bytes.Equal(dst.Pix, want) {
-			t.Fatalf("%dx%d: differs", size, size)
+// intraModes are the modes of whole blocks.
+var intraModes = []uint8{entropy.DCPred, entropy.VPred, entropy.HPred, entropy.TMPred}
+
+func TestIntraKernels(t *testing.T) {
+	kerneltest.Levels(t, func(t *testing.T) {
+		rng := rand.New(rand.NewPCG(6, 6))
+		pixels, dsts := kerneltest.NewMemory(t, rng, maxBytes), kerneltest.NewMemory(t, rng, maxBytes)
+		for range trials {
+			size, mode := 8<<rng.IntN(2), intraModes[rng.IntN(len(intraModes))]
+			hasAbove, hasLeft := rng.IntN(4) > 0, rng.IntN(4) > 0
+			// The row above with the corner, and the column to the left: the last pixel of each row of the block is not there.
+			stride := size + 1 + rng.IntN(maxGap)
+			pix := pixels.Bytes(size*stride + 1)
+			dst := dsts.Block(size, size, maxGap)
+			at := stride + 1
+			want := bytes.Clone(dst.Pix)
+			intraGo(want, dst.Stride, pix, at, stride, size, mode, hasAbove, hasLeft)
+			Intra(dst.Pix, dst.Stride, pix, at, stride, size, mode, hasAbove, hasLeft)
+			if !bytes.Equal(dst.Pix, want) {
+				t.Fatalf("%dx%d, mode %d, above %v, left %v: differs", size, size, mode, hasAbove, hasLeft)
+			}
 		}
-	}
+	})
 }
 
-func TestShortTrueMotion(t *testing.T) {
+func TestShortIntra(t *testing.T) {
 	long := make([]byte, 1024)
 	for _, size := range []int{8, 16} {
-		stride := size + 5
-		end := size*stride + 1
-		trueMotion(long, size, long[:end:end], stride+1, stride, size)
-		for name, f := range map[string]func(){
-			"pixels too short":      func() { trueMotion(long, size, long[:end-1:end-1], stride+1, stride, size) },
-			"pixels begin too late": func() { trueMotion(long, size, long, stride, stride, size) },
-			"destination too short": func() { trueMotion(long[:size*size-1:size*size-1], size, long, stride+1, stride, size) },
-			"negative stride":       func() { trueMotion(long, size, long, stride+1, -stride, size) },
-		} {
-			if !panics(f) {
-				t.Errorf("%d: %s: no panic", size, name)
+		for _, mode := range intraModes {
+			stride := size + 5
+			end := size*stride + 1
+			run := func(dst, pix []byte, at, stride int) func() {
+				return func() { Intra(dst, size, pix, at, stride, size, mode, true, true) }
+			}
+			run(long, long[:end:end], stride+1, stride)()
+			for name, f := range map[string]func(){
+				"pixels too short":      run(long, long[:end-1:end-1], stride+1, stride),
+				"pixels begin too late": run(long, long, stride, stride),
+				"destination too short": run(long[:size*size-1:size*size-1], long, stride+1, stride),
+				"negative stride":       run(long, long, stride+1, -stride),
+			} {
+				if !panics(f) {
+					t.Errorf("%d, mode %d: %s: no panic", size, mode, name)
+				}
 			}
 		}
 	}

@@ -37,12 +37,75 @@ func copy4(dst *byte, dstStride int, src *byte, stride int, h int)
 //go:noescape
 func interpolate4(dst *byte, dstStride int, src *byte, stride int, h int, x *[6]int16, y *[6]int16)
 
-// trueMotion16 is trueMotionGo of 16x16 pixels, whose neighbours begin with the one in the corner.
+// copyMacroblock copies 16x16 pixels of luma and 8x8 of each chroma plane.
 //
 //go:noescape
-func trueMotion16(dst *byte, dstStride int, corner *byte, stride int)
+func copyMacroblock(y *byte, u *byte, v *byte, strideY int, strideUV int, refY *byte, refU *byte, refV *byte, refStrideY int, refStrideUV int)
 
-// trueMotion8 is trueMotionGo of 8x8 pixels, whose neighbours begin with the one in the corner.
+// interpolate16AVX2 is interpolateGo of blocks 16 pixels wide and h pixels high, an even number, with the pairs of
+// taps x and y. Those of one of them may all be zero: then there is nothing to do in that direction.
 //
 //go:noescape
-func trueMotion8(dst *byte, dstStride int, corner *byte, stride int)
+func interpolate16AVX2(dst *byte, dstStride int, src *byte, stride int, h int, x *[3][4]int8, y *[3][4]int8)
+
+// interpolateTwoAVX2 is interpolateGo of two blocks 8 pixels wide and h pixels high, an even number, with the pairs of
+// taps x and y. Those of one of them may all be zero: then there is nothing to do in that direction.
+//
+//go:noescape
+func interpolateTwoAVX2(dst *byte, dst1 *byte, dstStride int, src *byte, src1 *byte, stride int, h int, x *[3][4]int8, y *[3][4]int8)
+
+// interpolate4x4AVX2 is interpolateGo of 4x4 pixels, with the pairs of taps x and y.
+// Those of one of them may all be zero: then there is nothing to do in that direction.
+//
+//go:noescape
+func interpolate4x4AVX2(dst *byte, dstStride int, src *byte, stride int, x *[3][4]int8, y *[3][4]int8)
+
+// halfPixels16AVX2 is halfPixelsGo, with the pairs of taps of half a pixel.
+//
+//go:noescape
+func halfPixels16AVX2(out *[1024]byte, src *byte, stride int, half *[3][4]int8)
+
+// intraDC16 is intraGo of 16x16 pixels in DCPred, whose neighbours begin with the one in the corner.
+//
+//go:noescape
+func intraDC16(dst *byte, dstStride int, corner *byte, stride int)
+
+// intraV16 is intraGo of 16x16 pixels in VPred, whose neighbours begin with the one in the corner.
+//
+//go:noescape
+func intraV16(dst *byte, dstStride int, corner *byte, stride int)
+
+// intraH16 is intraGo of 16x16 pixels in HPred, whose neighbours begin with the one in the corner.
+//
+//go:noescape
+func intraH16(dst *byte, dstStride int, corner *byte, stride int)
+
+// intraTM16 is intraGo of 16x16 pixels in TMPred, whose neighbours begin with the one in the corner.
+//
+//go:noescape
+func intraTM16(dst *byte, dstStride int, corner *byte, stride int)
+
+// intraDC8 is intraGo of 8x8 pixels in DCPred, whose neighbours begin with the one in the corner.
+//
+//go:noescape
+func intraDC8(dst *byte, dstStride int, corner *byte, stride int)
+
+// intraV8 is intraGo of 8x8 pixels in VPred, whose neighbours begin with the one in the corner.
+//
+//go:noescape
+func intraV8(dst *byte, dstStride int, corner *byte, stride int)
+
+// intraH8 is intraGo of 8x8 pixels in HPred, whose neighbours begin with the one in the corner.
+//
+//go:noescape
+func intraH8(dst *byte, dstStride int, corner *byte, stride int)
+
+// intraTM8 is intraGo of 8x8 pixels in TMPred, whose neighbours begin with the one in the corner.
+//
+//go:noescape
+func intraTM8(dst *byte, dstStride int, corner *byte, stride int)
+
+// intra4x4AllAVX2 is intra4x4AllGo.
+//
+//go:noescape
+func intra4x4AllAVX2(out *[10][16]byte, e *[13]byte)

@@ -1139,68 +1139,2471 @@ verticalEnd:
 done:
 	RET
 
-// func trueMotion16(dst *byte, dstStride int, corner *byte, stride int)
+// func copyMacroblock(y *byte, u *byte, v *byte, strideY int, strideUV int, refY *byte, refU *byte, refV *byte, refStrideY int, refStrideUV int)
 // Requires: SSE2
-TEXT ·trueMotion16(SB), NOSPLIT, $0-32
-	MOVQ      dst+0(FP), AX
-	MOVQ      dstStride+8(FP), CX
-	LEAQ      (CX)(CX*2), DX
-	MOVQ      corner+16(FP), DX
-	MOVQ      stride+24(FP), BX
-	LEAQ      (BX)(BX*2), SI
-	PXOR      X0, X0
-	MOVQ      1(DX), X1
-	PUNPCKLBW X0, X1
-	MOVQ      9(DX), X2
-	PUNPCKLBW X0, X2
-	MOVBLZX   (DX), SI
-	MOVQ      $0x0000000000000010, DI
-
-rows:
-	ADDQ     BX, DX
-	MOVBLZX  (DX), R8
-	SUBL     SI, R8
-	MOVD     R8, X0
-	PSHUFLW  $0x00, X0, X0
-	PSHUFD   $0x00, X0, X0
-	MOVO     X0, X3
-	PADDW    X1, X3
-	MOVO     X0, X0
-	PADDW    X2, X0
-	PACKUSWB X0, X3
-	MOVOU    X3, (AX)
-	ADDQ     CX, AX
-	DECQ     DI
-	JNE      rows
+TEXT ·copyMacroblock(SB), NOSPLIT, $0-80
+	MOVQ  y+0(FP), AX
+	MOVQ  strideY+24(FP), CX
+	LEAQ  (CX)(CX*2), DX
+	MOVQ  refY+40(FP), BX
+	MOVQ  refStrideY+64(FP), SI
+	LEAQ  (SI)(SI*2), DI
+	MOVOU (BX), X0
+	MOVOU X0, (AX)
+	MOVOU (BX)(SI*1), X0
+	MOVOU X0, (AX)(CX*1)
+	MOVOU (BX)(SI*2), X0
+	MOVOU X0, (AX)(CX*2)
+	MOVOU (BX)(DI*1), X0
+	MOVOU X0, (AX)(DX*1)
+	LEAQ  (AX)(CX*4), AX
+	LEAQ  (BX)(SI*4), BX
+	MOVOU (BX), X0
+	MOVOU X0, (AX)
+	MOVOU (BX)(SI*1), X0
+	MOVOU X0, (AX)(CX*1)
+	MOVOU (BX)(SI*2), X0
+	MOVOU X0, (AX)(CX*2)
+	MOVOU (BX)(DI*1), X0
+	MOVOU X0, (AX)(DX*1)
+	LEAQ  (AX)(CX*4), AX
+	LEAQ  (BX)(SI*4), BX
+	MOVOU (BX), X0
+	MOVOU X0, (AX)
+	MOVOU (BX)(SI*1), X0
+	MOVOU X0, (AX)(CX*1)
+	MOVOU (BX)(SI*2), X0
+	MOVOU X0, (AX)(CX*2)
+	MOVOU (BX)(DI*1), X0
+	MOVOU X0, (AX)(DX*1)
+	LEAQ  (AX)(CX*4), AX
+	LEAQ  (BX)(SI*4), BX
+	MOVOU (BX), X0
+	MOVOU X0, (AX)
+	MOVOU (BX)(SI*1), X0
+	MOVOU X0, (AX)(CX*1)
+	MOVOU (BX)(SI*2), X0
+	MOVOU X0, (AX)(CX*2)
+	MOVOU (BX)(DI*1), X0
+	MOVOU X0, (AX)(DX*1)
+	MOVQ  u+8(FP), AX
+	MOVQ  strideUV+32(FP), CX
+	LEAQ  (CX)(CX*2), DX
+	MOVQ  refU+48(FP), BX
+	MOVQ  refStrideUV+72(FP), SI
+	LEAQ  (SI)(SI*2), DI
+	MOVQ  (BX), X0
+	MOVQ  X0, (AX)
+	MOVQ  (BX)(SI*1), X0
+	MOVQ  X0, (AX)(CX*1)
+	MOVQ  (BX)(SI*2), X0
+	MOVQ  X0, (AX)(CX*2)
+	MOVQ  (BX)(DI*1), X0
+	MOVQ  X0, (AX)(DX*1)
+	LEAQ  (AX)(CX*4), AX
+	LEAQ  (BX)(SI*4), BX
+	MOVQ  (BX), X0
+	MOVQ  X0, (AX)
+	MOVQ  (BX)(SI*1), X0
+	MOVQ  X0, (AX)(CX*1)
+	MOVQ  (BX)(SI*2), X0
+	MOVQ  X0, (AX)(CX*2)
+	MOVQ  (BX)(DI*1), X0
+	MOVQ  X0, (AX)(DX*1)
+	MOVQ  v+16(FP), AX
+	MOVQ  refV+56(FP), BX
+	MOVQ  (BX), X0
+	MOVQ  X0, (AX)
+	MOVQ  (BX)(SI*1), X0
+	MOVQ  X0, (AX)(CX*1)
+	MOVQ  (BX)(SI*2), X0
+	MOVQ  X0, (AX)(CX*2)
+	MOVQ  (BX)(DI*1), X0
+	MOVQ  X0, (AX)(DX*1)
+	LEAQ  (AX)(CX*4), AX
+	LEAQ  (BX)(SI*4), BX
+	MOVQ  (BX), X0
+	MOVQ  X0, (AX)
+	MOVQ  (BX)(SI*1), X0
+	MOVQ  X0, (AX)(CX*1)
+	MOVQ  (BX)(SI*2), X0
+	MOVQ  X0, (AX)(CX*2)
+	MOVQ  (BX)(DI*1), X0
+	MOVQ  X0, (AX)(DX*1)
 	RET
 
-// func trueMotion8(dst *byte, dstStride int, corner *byte, stride int)
+DATA interpolate16AVX2Taps05<>+0(SB)/8, $0x0803070206010500
+DATA interpolate16AVX2Taps05<>+8(SB)/8, $0x0c070b060a050904
+DATA interpolate16AVX2Taps05<>+16(SB)/8, $0x0b060a0509040803
+DATA interpolate16AVX2Taps05<>+24(SB)/8, $0x0f0a0e090d080c07
+GLOBL interpolate16AVX2Taps05<>(SB), RODATA|NOPTR, $32
+
+DATA interpolate16AVX2Taps13<>+0(SB)/8, $0x0604050304020301
+DATA interpolate16AVX2Taps13<>+8(SB)/8, $0x0a08090708060705
+DATA interpolate16AVX2Taps13<>+16(SB)/8, $0x0907080607050604
+DATA interpolate16AVX2Taps13<>+24(SB)/8, $0x0d0b0c0a0b090a08
+GLOBL interpolate16AVX2Taps13<>(SB), RODATA|NOPTR, $32
+
+DATA interpolate16AVX2Taps24<>+0(SB)/8, $0x0705060405030402
+DATA interpolate16AVX2Taps24<>+8(SB)/8, $0x0b090a0809070806
+DATA interpolate16AVX2Taps24<>+16(SB)/8, $0x0a08090708060705
+DATA interpolate16AVX2Taps24<>+24(SB)/8, $0x0e0c0d0b0c0a0b09
+GLOBL interpolate16AVX2Taps24<>(SB), RODATA|NOPTR, $32
+
+// func interpolate16AVX2(dst *byte, dstStride int, src *byte, stride int, h int, x *[3][4]int8, y *[3][4]int8)
+// Requires: AVX, AVX2
+TEXT ·interpolate16AVX2(SB), NOSPLIT, $0-56
+	MOVQ         src+16(FP), AX
+	MOVQ         dst+0(FP), CX
+	MOVQ         stride+24(FP), DX
+	MOVQ         dstStride+8(FP), BX
+	MOVQ         h+32(FP), SI
+	MOVQ         x+40(FP), DI
+	MOVQ         y+48(FP), R8
+	VPCMPEQD     Y0, Y0, Y0
+	VPSRLW       $0x0f, Y0, Y0
+	VPSLLW       $0x08, Y0, Y0
+	CMPL         4(DI), $0x00
+	JEQ          vertical
+	CMPL         4(R8), $0x00
+	JEQ          horizontal
+	CMPL         (DI), $0x00
+	JEQ          bothFour
+	VPBROADCASTD (DI), Y1
+	VPBROADCASTD 4(DI), Y2
+	VPBROADCASTD 8(DI), Y3
+	CMPL         (R8), $0x00
+	JEQ          bothSixFour
+	VPBROADCASTD (R8), Y4
+	VPBROADCASTD 4(R8), Y5
+	VPBROADCASTD 8(R8), Y6
+	SUBQ         DX, AX
+	SUBQ         DX, AX
+	VMOVDQU      -2(AX), X7
+	VINSERTI128  $0x01, 3(AX), Y7, Y7
+	VPSHUFB      interpolate16AVX2Taps13<>+0(SB), Y7, Y8
+	VPMADDUBSW   Y2, Y8, Y8
+	VPSHUFB      interpolate16AVX2Taps05<>+0(SB), Y7, Y9
+	VPMADDUBSW   Y1, Y9, Y9
+	VPADDW       Y9, Y8, Y8
+	VPSHUFB      interpolate16AVX2Taps24<>+0(SB), Y7, Y7
+	VPMADDUBSW   Y3, Y7, Y7
+	VPADDSW      Y7, Y8, Y8
+	VPMULHRSW    Y0, Y8, Y8
+	ADDQ         DX, AX
+	VPACKUSWB    Y8, Y8, Y8
+	VMOVDQU      -2(AX), X10
+	VINSERTI128  $0x01, 3(AX), Y10, Y7
+	VPSHUFB      interpolate16AVX2Taps13<>+0(SB), Y7, Y9
+	VPMADDUBSW   Y2, Y9, Y9
+	VPSHUFB      interpolate16AVX2Taps05<>+0(SB), Y7, Y11
+	VPMADDUBSW   Y1, Y11, Y11
+	VPADDW       Y11, Y9, Y9
+	VPSHUFB      interpolate16AVX2Taps24<>+0(SB), Y7, Y7
+	VPMADDUBSW   Y3, Y7, Y7
+	VPADDSW      Y7, Y9, Y9
+	VPMULHRSW    Y0, Y9, Y9
+	VMOVDQU      -2(AX)(DX*1), X10
+	VINSERTI128  $0x01, 3(AX)(DX*1), Y10, Y7
+	VPSHUFB      interpolate16AVX2Taps13<>+0(SB), Y7, Y11
+	VPMADDUBSW   Y2, Y11, Y11
+	VPSHUFB      interpolate16AVX2Taps05<>+0(SB), Y7, Y12
+	VPMADDUBSW   Y1, Y12, Y12
+	VPADDW       Y12, Y11, Y11
+	VPSHUFB      interpolate16AVX2Taps24<>+0(SB), Y7, Y7
+	VPMADDUBSW   Y3, Y7, Y7
+	VPADDSW      Y7, Y11, Y11
+	VPMULHRSW    Y0, Y11, Y11
+	LEAQ         (AX)(DX*2), AX
+	VPACKUSWB    Y11, Y9, Y9
+	VPALIGNR     $0x08, Y8, Y9, Y7
+	VMOVDQU      -2(AX), X10
+	VINSERTI128  $0x01, 3(AX), Y10, Y8
+	VPSHUFB      interpolate16AVX2Taps13<>+0(SB), Y8, Y11
+	VPMADDUBSW   Y2, Y11, Y11
+	VPSHUFB      interpolate16AVX2Taps05<>+0(SB), Y8, Y12
+	VPMADDUBSW   Y1, Y12, Y12
+	VPADDW       Y12, Y11, Y11
+	VPSHUFB      interpolate16AVX2Taps24<>+0(SB), Y8, Y8
+	VPMADDUBSW   Y3, Y8, Y8
+	VPADDSW      Y8, Y11, Y11
+	VPMULHRSW    Y0, Y11, Y11
+	VMOVDQU      -2(AX)(DX*1), X10
+	VINSERTI128  $0x01, 3(AX)(DX*1), Y10, Y8
+	VPSHUFB      interpolate16AVX2Taps13<>+0(SB), Y8, Y12
+	VPMADDUBSW   Y2, Y12, Y12
+	VPSHUFB      interpolate16AVX2Taps05<>+0(SB), Y8, Y13
+	VPMADDUBSW   Y1, Y13, Y13
+	VPADDW       Y13, Y12, Y12
+	VPSHUFB      interpolate16AVX2Taps24<>+0(SB), Y8, Y8
+	VPMADDUBSW   Y3, Y8, Y8
+	VPADDSW      Y8, Y12, Y12
+	VPMULHRSW    Y0, Y12, Y12
+	LEAQ         (AX)(DX*2), AX
+	VPACKUSWB    Y12, Y11, Y11
+	VPALIGNR     $0x08, Y9, Y11, Y8
+
+bothSixSixRows:
+	VMOVDQU      -2(AX), X10
+	VINSERTI128  $0x01, 3(AX), Y10, Y12
+	VPSHUFB      interpolate16AVX2Taps13<>+0(SB), Y12, Y13
+	VPMADDUBSW   Y2, Y13, Y13
+	VPSHUFB      interpolate16AVX2Taps05<>+0(SB), Y12, Y14
+	VPMADDUBSW   Y1, Y14, Y14
+	VPADDW       Y14, Y13, Y13
+	VPSHUFB      interpolate16AVX2Taps24<>+0(SB), Y12, Y12
+	VPMADDUBSW   Y3, Y12, Y12
+	VPADDSW      Y12, Y13, Y13
+	VPMULHRSW    Y0, Y13, Y13
+	VMOVDQU      -2(AX)(DX*1), X10
+	VINSERTI128  $0x01, 3(AX)(DX*1), Y10, Y12
+	VPSHUFB      interpolate16AVX2Taps13<>+0(SB), Y12, Y14
+	VPMADDUBSW   Y2, Y14, Y14
+	VPSHUFB      interpolate16AVX2Taps05<>+0(SB), Y12, Y15
+	VPMADDUBSW   Y1, Y15, Y15
+	VPADDW       Y15, Y14, Y14
+	VPSHUFB      interpolate16AVX2Taps24<>+0(SB), Y12, Y12
+	VPMADDUBSW   Y3, Y12, Y12
+	VPADDSW      Y12, Y14, Y14
+	VPMULHRSW    Y0, Y14, Y14
+	LEAQ         (AX)(DX*2), AX
+	VPACKUSWB    Y14, Y13, Y13
+	VPALIGNR     $0x08, Y11, Y13, Y12
+	VPUNPCKLBW   Y11, Y9, Y14
+	VPMADDUBSW   Y5, Y14, Y14
+	VPUNPCKLBW   Y13, Y7, Y15
+	VPMADDUBSW   Y4, Y15, Y15
+	VPADDW       Y15, Y14, Y14
+	VPUNPCKLBW   Y12, Y8, Y15
+	VPMADDUBSW   Y6, Y15, Y15
+	VPADDSW      Y15, Y14, Y14
+	VPMULHRSW    Y0, Y14, Y14
+	VPUNPCKHBW   Y11, Y9, Y9
+	VPMADDUBSW   Y5, Y9, Y9
+	VPUNPCKHBW   Y13, Y7, Y7
+	VPMADDUBSW   Y4, Y7, Y7
+	VPADDW       Y7, Y9, Y9
+	VPUNPCKHBW   Y12, Y8, Y7
+	VPMADDUBSW   Y6, Y7, Y7
+	VPADDSW      Y7, Y9, Y9
+	VPMULHRSW    Y0, Y9, Y9
+	VPACKUSWB    Y9, Y14, Y14
+	VPERMQ       $0xd8, Y14, Y14
+	VMOVDQU      X14, (CX)
+	VEXTRACTI128 $0x01, Y14, (CX)(BX*1)
+	LEAQ         (CX)(BX*2), CX
+	VMOVDQA      Y8, Y7
+	VMOVDQA      Y11, Y9
+	VMOVDQA      Y12, Y8
+	VMOVDQA      Y13, Y11
+	SUBQ         $0x02, SI
+	JNE          bothSixSixRows
+	VZEROUPPER
+	RET
+
+bothSixFour:
+	VPBROADCASTD 4(R8), Y4
+	VPBROADCASTD 8(R8), Y5
+	SUBQ         DX, AX
+	VMOVDQU      -2(AX), X6
+	VINSERTI128  $0x01, 3(AX), Y6, Y6
+	VPSHUFB      interpolate16AVX2Taps13<>+0(SB), Y6, Y7
+	VPMADDUBSW   Y2, Y7, Y7
+	VPSHUFB      interpolate16AVX2Taps05<>+0(SB), Y6, Y8
+	VPMADDUBSW   Y1, Y8, Y8
+	VPADDW       Y8, Y7, Y7
+	VPSHUFB      interpolate16AVX2Taps24<>+0(SB), Y6, Y6
+	VPMADDUBSW   Y3, Y6, Y6
+	VPADDSW      Y6, Y7, Y7
+	VPMULHRSW    Y0, Y7, Y7
+	ADDQ         DX, AX
+	VPACKUSWB    Y7, Y7, Y7
+	VMOVDQU      -2(AX), X9
+	VINSERTI128  $0x01, 3(AX), Y9, Y6
+	VPSHUFB      interpolate16AVX2Taps13<>+0(SB), Y6, Y8
+	VPMADDUBSW   Y2, Y8, Y8
+	VPSHUFB      interpolate16AVX2Taps05<>+0(SB), Y6, Y10
+	VPMADDUBSW   Y1, Y10, Y10
+	VPADDW       Y10, Y8, Y8
+	VPSHUFB      interpolate16AVX2Taps24<>+0(SB), Y6, Y6
+	VPMADDUBSW   Y3, Y6, Y6
+	VPADDSW      Y6, Y8, Y8
+	VPMULHRSW    Y0, Y8, Y8
+	VMOVDQU      -2(AX)(DX*1), X9
+	VINSERTI128  $0x01, 3(AX)(DX*1), Y9, Y6
+	VPSHUFB      interpolate16AVX2Taps13<>+0(SB), Y6, Y10
+	VPMADDUBSW   Y2, Y10, Y10
+	VPSHUFB      interpolate16AVX2Taps05<>+0(SB), Y6, Y11
+	VPMADDUBSW   Y1, Y11, Y11
+	VPADDW       Y11, Y10, Y10
+	VPSHUFB      interpolate16AVX2Taps24<>+0(SB), Y6, Y6
+	VPMADDUBSW   Y3, Y6, Y6
+	VPADDSW      Y6, Y10, Y10
+	VPMULHRSW    Y0, Y10, Y10
+	LEAQ         (AX)(DX*2), AX
+	VPACKUSWB    Y10, Y8, Y8
+	VPALIGNR     $0x08, Y7, Y8, Y6
+
+bothSixFourRows:
+	VMOVDQU      -2(AX), X9
+	VINSERTI128  $0x01, 3(AX), Y9, Y7
+	VPSHUFB      interpolate16AVX2Taps13<>+0(SB), Y7, Y10
+	VPMADDUBSW   Y2, Y10, Y10
+	VPSHUFB      interpolate16AVX2Taps05<>+0(SB), Y7, Y11
+	VPMADDUBSW   Y1, Y11, Y11
+	VPADDW       Y11, Y10, Y10
+	VPSHUFB      interpolate16AVX2Taps24<>+0(SB), Y7, Y7
+	VPMADDUBSW   Y3, Y7, Y7
+	VPADDSW      Y7, Y10, Y10
+	VPMULHRSW    Y0, Y10, Y10
+	VMOVDQU      -2(AX)(DX*1), X9
+	VINSERTI128  $0x01, 3(AX)(DX*1), Y9, Y7
+	VPSHUFB      interpolate16AVX2Taps13<>+0(SB), Y7, Y11
+	VPMADDUBSW   Y2, Y11, Y11
+	VPSHUFB      interpolate16AVX2Taps05<>+0(SB), Y7, Y12
+	VPMADDUBSW   Y1, Y12, Y12
+	VPADDW       Y12, Y11, Y11
+	VPSHUFB      interpolate16AVX2Taps24<>+0(SB), Y7, Y7
+	VPMADDUBSW   Y3, Y7, Y7
+	VPADDSW      Y7, Y11, Y11
+	VPMULHRSW    Y0, Y11, Y11
+	LEAQ         (AX)(DX*2), AX
+	VPACKUSWB    Y11, Y10, Y10
+	VPALIGNR     $0x08, Y8, Y10, Y7
+	VPUNPCKLBW   Y7, Y6, Y11
+	VPMADDUBSW   Y4, Y11, Y11
+	VPUNPCKLBW   Y10, Y8, Y12
+	VPMADDUBSW   Y5, Y12, Y12
+	VPADDSW      Y12, Y11, Y11
+	VPMULHRSW    Y0, Y11, Y11
+	VPUNPCKHBW   Y7, Y6, Y6
+	VPMADDUBSW   Y4, Y6, Y6
+	VPUNPCKHBW   Y10, Y8, Y8
+	VPMADDUBSW   Y5, Y8, Y8
+	VPADDSW      Y8, Y6, Y6
+	VPMULHRSW    Y0, Y6, Y6
+	VPACKUSWB    Y6, Y11, Y11
+	VPERMQ       $0xd8, Y11, Y11
+	VMOVDQU      X11, (CX)
+	VEXTRACTI128 $0x01, Y11, (CX)(BX*1)
+	LEAQ         (CX)(BX*2), CX
+	VMOVDQA      Y7, Y6
+	VMOVDQA      Y10, Y8
+	SUBQ         $0x02, SI
+	JNE          bothSixFourRows
+	VZEROUPPER
+	RET
+
+bothFour:
+	VPBROADCASTD 4(DI), Y1
+	VPBROADCASTD 8(DI), Y2
+	CMPL         (R8), $0x00
+	JEQ          bothFourFour
+	VPBROADCASTD (R8), Y3
+	VPBROADCASTD 4(R8), Y4
+	VPBROADCASTD 8(R8), Y5
+	SUBQ         DX, AX
+	SUBQ         DX, AX
+	VMOVDQU      -2(AX), X6
+	VINSERTI128  $0x01, 3(AX), Y6, Y6
+	VPSHUFB      interpolate16AVX2Taps13<>+0(SB), Y6, Y7
+	VPMADDUBSW   Y1, Y7, Y7
+	VPSHUFB      interpolate16AVX2Taps24<>+0(SB), Y6, Y6
+	VPMADDUBSW   Y2, Y6, Y6
+	VPADDSW      Y6, Y7, Y7
+	VPMULHRSW    Y0, Y7, Y7
+	ADDQ         DX, AX
+	VPACKUSWB    Y7, Y7, Y7
+	VMOVDQU      -2(AX), X8
+	VINSERTI128  $0x01, 3(AX), Y8, Y6
+	VPSHUFB      interpolate16AVX2Taps13<>+0(SB), Y6, Y9
+	VPMADDUBSW   Y1, Y9, Y9
+	VPSHUFB      interpolate16AVX2Taps24<>+0(SB), Y6, Y6
+	VPMADDUBSW   Y2, Y6, Y6
+	VPADDSW      Y6, Y9, Y9
+	VPMULHRSW    Y0, Y9, Y9
+	VMOVDQU      -2(AX)(DX*1), X8
+	VINSERTI128  $0x01, 3(AX)(DX*1), Y8, Y6
+	VPSHUFB      interpolate16AVX2Taps13<>+0(SB), Y6, Y10
+	VPMADDUBSW   Y1, Y10, Y10
+	VPSHUFB      interpolate16AVX2Taps24<>+0(SB), Y6, Y6
+	VPMADDUBSW   Y2, Y6, Y6
+	VPADDSW      Y6, Y10, Y10
+	VPMULHRSW    Y0, Y10, Y10
+	LEAQ         (AX)(DX*2), AX
+	VPACKUSWB    Y10, Y9, Y9
+	VPALIGNR     $0x08, Y7, Y9, Y6
+	VMOVDQU      -2(AX), X8
+	VINSERTI128  $0x01, 3(AX), Y8, Y7
+	VPSHUFB      interpolate16AVX2Taps13<>+0(SB), Y7, Y10
+	VPMADDUBSW   Y1, Y10, Y10
+	VPSHUFB      interpolate16AVX2Taps24<>+0(SB), Y7, Y7
+	VPMADDUBSW   Y2, Y7, Y7
+	VPADDSW      Y7, Y10, Y10
+	VPMULHRSW    Y0, Y10, Y10
+	VMOVDQU      -2(AX)(DX*1), X8
+	VINSERTI128  $0x01, 3(AX)(DX*1), Y8, Y7
+	VPSHUFB      interpolate16AVX2Taps13<>+0(SB), Y7, Y11
+	VPMADDUBSW   Y1, Y11, Y11
+	VPSHUFB      interpolate16AVX2Taps24<>+0(SB), Y7, Y7
+	VPMADDUBSW   Y2, Y7, Y7
+	VPADDSW      Y7, Y11, Y11
+	VPMULHRSW    Y0, Y11, Y11
+	LEAQ         (AX)(DX*2), AX
+	VPACKUSWB    Y11, Y10, Y10
+	VPALIGNR     $0x08, Y9, Y10, Y7
+
+bothFourSixRows:
+	VMOVDQU      -2(AX), X8
+	VINSERTI128  $0x01, 3(AX), Y8, Y11
+	VPSHUFB      interpolate16AVX2Taps13<>+0(SB), Y11, Y12
+	VPMADDUBSW   Y1, Y12, Y12
+	VPSHUFB      interpolate16AVX2Taps24<>+0(SB), Y11, Y11
+	VPMADDUBSW   Y2, Y11, Y11
+	VPADDSW      Y11, Y12, Y12
+	VPMULHRSW    Y0, Y12, Y12
+	VMOVDQU      -2(AX)(DX*1), X8
+	VINSERTI128  $0x01, 3(AX)(DX*1), Y8, Y11
+	VPSHUFB      interpolate16AVX2Taps13<>+0(SB), Y11, Y13
+	VPMADDUBSW   Y1, Y13, Y13
+	VPSHUFB      interpolate16AVX2Taps24<>+0(SB), Y11, Y11
+	VPMADDUBSW   Y2, Y11, Y11
+	VPADDSW      Y11, Y13, Y13
+	VPMULHRSW    Y0, Y13, Y13
+	LEAQ         (AX)(DX*2), AX
+	VPACKUSWB    Y13, Y12, Y12
+	VPALIGNR     $0x08, Y10, Y12, Y11
+	VPUNPCKLBW   Y10, Y9, Y13
+	VPMADDUBSW   Y4, Y13, Y13
+	VPUNPCKLBW   Y12, Y6, Y14
+	VPMADDUBSW   Y3, Y14, Y14
+	VPADDW       Y14, Y13, Y13
+	VPUNPCKLBW   Y11, Y7, Y14
+	VPMADDUBSW   Y5, Y14, Y14
+	VPADDSW      Y14, Y13, Y13
+	VPMULHRSW    Y0, Y13, Y13
+	VPUNPCKHBW   Y10, Y9, Y9
+	VPMADDUBSW   Y4, Y9, Y9
+	VPUNPCKHBW   Y12, Y6, Y6
+	VPMADDUBSW   Y3, Y6, Y6
+	VPADDW       Y6, Y9, Y9
+	VPUNPCKHBW   Y11, Y7, Y6
+	VPMADDUBSW   Y5, Y6, Y6
+	VPADDSW      Y6, Y9, Y9
+	VPMULHRSW    Y0, Y9, Y9
+	VPACKUSWB    Y9, Y13, Y13
+	VPERMQ       $0xd8, Y13, Y13
+	VMOVDQU      X13, (CX)
+	VEXTRACTI128 $0x01, Y13, (CX)(BX*1)
+	LEAQ         (CX)(BX*2), CX
+	VMOVDQA      Y7, Y6
+	VMOVDQA      Y10, Y9
+	VMOVDQA      Y11, Y7
+	VMOVDQA      Y12, Y10
+	SUBQ         $0x02, SI
+	JNE          bothFourSixRows
+	VZEROUPPER
+	RET
+
+bothFourFour:
+	VPBROADCASTD 4(R8), Y3
+	VPBROADCASTD 8(R8), Y4
+	SUBQ         DX, AX
+	VMOVDQU      -2(AX), X5
+	VINSERTI128  $0x01, 3(AX), Y5, Y5
+	VPSHUFB      interpolate16AVX2Taps13<>+0(SB), Y5, Y6
+	VPMADDUBSW   Y1, Y6, Y6
+	VPSHUFB      interpolate16AVX2Taps24<>+0(SB), Y5, Y5
+	VPMADDUBSW   Y2, Y5, Y5
+	VPADDSW      Y5, Y6, Y6
+	VPMULHRSW    Y0, Y6, Y6
+	ADDQ         DX, AX
+	VPACKUSWB    Y6, Y6, Y6
+	VMOVDQU      -2(AX), X7
+	VINSERTI128  $0x01, 3(AX), Y7, Y5
+	VPSHUFB      interpolate16AVX2Taps13<>+0(SB), Y5, Y8
+	VPMADDUBSW   Y1, Y8, Y8
+	VPSHUFB      interpolate16AVX2Taps24<>+0(SB), Y5, Y5
+	VPMADDUBSW   Y2, Y5, Y5
+	VPADDSW      Y5, Y8, Y8
+	VPMULHRSW    Y0, Y8, Y8
+	VMOVDQU      -2(AX)(DX*1), X7
+	VINSERTI128  $0x01, 3(AX)(DX*1), Y7, Y5
+	VPSHUFB      interpolate16AVX2Taps13<>+0(SB), Y5, Y9
+	VPMADDUBSW   Y1, Y9, Y9
+	VPSHUFB      interpolate16AVX2Taps24<>+0(SB), Y5, Y5
+	VPMADDUBSW   Y2, Y5, Y5
+	VPADDSW      Y5, Y9, Y9
+	VPMULHRSW    Y0, Y9, Y9
+	LEAQ         (AX)(DX*2), AX
+	VPACKUSWB    Y9, Y8, Y8
+	VPALIGNR     $0x08, Y6, Y8, Y5
+
+bothFourFourRows:
+	VMOVDQU      -2(AX), X7
+	VINSERTI128  $0x01, 3(AX), Y7, Y6
+	VPSHUFB      interpolate16AVX2Taps13<>+0(SB), Y6, Y9
+	VPMADDUBSW   Y1, Y9, Y9
+	VPSHUFB      interpolate16AVX2Taps24<>+0(SB), Y6, Y6
+	VPMADDUBSW   Y2, Y6, Y6
+	VPADDSW      Y6, Y9, Y9
+	VPMULHRSW    Y0, Y9, Y9
+	VMOVDQU      -2(AX)(DX*1), X7
+	VINSERTI128  $0x01, 3(AX)(DX*1), Y7, Y6
+	VPSHUFB      interpolate16AVX2Taps13<>+0(SB), Y6, Y10
+	VPMADDUBSW   Y1, Y10, Y10
+	VPSHUFB      interpolate16AVX2Taps24<>+0(SB), Y6, Y6
+	VPMADDUBSW   Y2, Y6, Y6
+	VPADDSW      Y6, Y10, Y10
+	VPMULHRSW    Y0, Y10, Y10
+	LEAQ         (AX)(DX*2), AX
+	VPACKUSWB    Y10, Y9, Y9
+	VPALIGNR     $0x08, Y8, Y9, Y6
+	VPUNPCKLBW   Y6, Y5, Y10
+	VPMADDUBSW   Y3, Y10, Y10
+	VPUNPCKLBW   Y9, Y8, Y11
+	VPMADDUBSW   Y4, Y11, Y11
+	VPADDSW      Y11, Y10, Y10
+	VPMULHRSW    Y0, Y10, Y10
+	VPUNPCKHBW   Y6, Y5, Y5
+	VPMADDUBSW   Y3, Y5, Y5
+	VPUNPCKHBW   Y9, Y8, Y8
+	VPMADDUBSW   Y4, Y8, Y8
+	VPADDSW      Y8, Y5, Y5
+	VPMULHRSW    Y0, Y5, Y5
+	VPACKUSWB    Y5, Y10, Y10
+	VPERMQ       $0xd8, Y10, Y10
+	VMOVDQU      X10, (CX)
+	VEXTRACTI128 $0x01, Y10, (CX)(BX*1)
+	LEAQ         (CX)(BX*2), CX
+	VMOVDQA      Y6, Y5
+	VMOVDQA      Y9, Y8
+	SUBQ         $0x02, SI
+	JNE          bothFourFourRows
+	VZEROUPPER
+	RET
+
+horizontal:
+	CMPL         (DI), $0x00
+	JEQ          horizontalFour
+	VPBROADCASTD (DI), Y1
+	VPBROADCASTD 4(DI), Y2
+	VPBROADCASTD 8(DI), Y3
+
+horizontalSixRows:
+	VMOVDQU      -2(AX), X4
+	VINSERTI128  $0x01, 3(AX), Y4, Y5
+	VPSHUFB      interpolate16AVX2Taps13<>+0(SB), Y5, Y6
+	VPMADDUBSW   Y2, Y6, Y6
+	VPSHUFB      interpolate16AVX2Taps05<>+0(SB), Y5, Y7
+	VPMADDUBSW   Y1, Y7, Y7
+	VPADDW       Y7, Y6, Y6
+	VPSHUFB      interpolate16AVX2Taps24<>+0(SB), Y5, Y5
+	VPMADDUBSW   Y3, Y5, Y5
+	VPADDSW      Y5, Y6, Y6
+	VPMULHRSW    Y0, Y6, Y6
+	VMOVDQU      -2(AX)(DX*1), X4
+	VINSERTI128  $0x01, 3(AX)(DX*1), Y4, Y5
+	VPSHUFB      interpolate16AVX2Taps13<>+0(SB), Y5, Y7
+	VPMADDUBSW   Y2, Y7, Y7
+	VPSHUFB      interpolate16AVX2Taps05<>+0(SB), Y5, Y8
+	VPMADDUBSW   Y1, Y8, Y8
+	VPADDW       Y8, Y7, Y7
+	VPSHUFB      interpolate16AVX2Taps24<>+0(SB), Y5, Y5
+	VPMADDUBSW   Y3, Y5, Y5
+	VPADDSW      Y5, Y7, Y7
+	VPMULHRSW    Y0, Y7, Y7
+	LEAQ         (AX)(DX*2), AX
+	VPACKUSWB    Y7, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVDQU      X6, (CX)
+	VEXTRACTI128 $0x01, Y6, (CX)(BX*1)
+	LEAQ         (CX)(BX*2), CX
+	SUBQ         $0x02, SI
+	JNE          horizontalSixRows
+	VZEROUPPER
+	RET
+
+horizontalFour:
+	VPBROADCASTD 4(DI), Y1
+	VPBROADCASTD 8(DI), Y2
+
+horizontalFourRows:
+	VMOVDQU      -2(AX), X3
+	VINSERTI128  $0x01, 3(AX), Y3, Y4
+	VPSHUFB      interpolate16AVX2Taps13<>+0(SB), Y4, Y5
+	VPMADDUBSW   Y1, Y5, Y5
+	VPSHUFB      interpolate16AVX2Taps24<>+0(SB), Y4, Y4
+	VPMADDUBSW   Y2, Y4, Y4
+	VPADDSW      Y4, Y5, Y5
+	VPMULHRSW    Y0, Y5, Y5
+	VMOVDQU      -2(AX)(DX*1), X3
+	VINSERTI128  $0x01, 3(AX)(DX*1), Y3, Y4
+	VPSHUFB      interpolate16AVX2Taps13<>+0(SB), Y4, Y6
+	VPMADDUBSW   Y1, Y6, Y6
+	VPSHUFB      interpolate16AVX2Taps24<>+0(SB), Y4, Y4
+	VPMADDUBSW   Y2, Y4, Y4
+	VPADDSW      Y4, Y6, Y6
+	VPMULHRSW    Y0, Y6, Y6
+	LEAQ         (AX)(DX*2), AX
+	VPACKUSWB    Y6, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVDQU      X5, (CX)
+	VEXTRACTI128 $0x01, Y5, (CX)(BX*1)
+	LEAQ         (CX)(BX*2), CX
+	SUBQ         $0x02, SI
+	JNE          horizontalFourRows
+	VZEROUPPER
+	RET
+
+vertical:
+	CMPL           (R8), $0x00
+	JEQ            verticalFour
+	VPBROADCASTD   (R8), Y1
+	VPBROADCASTD   4(R8), Y2
+	VPBROADCASTD   8(R8), Y3
+	SUBQ           DX, AX
+	SUBQ           DX, AX
+	VBROADCASTI128 (AX), Y4
+	ADDQ           DX, AX
+	VMOVDQU        (AX), X5
+	VINSERTI128    $0x01, (AX)(DX*1), Y5, Y5
+	LEAQ           (AX)(DX*2), AX
+	VPERM2I128     $0x21, Y5, Y4, Y4
+	VMOVDQU        (AX), X6
+	VINSERTI128    $0x01, (AX)(DX*1), Y6, Y6
+	LEAQ           (AX)(DX*2), AX
+	VPERM2I128     $0x21, Y6, Y5, Y7
+
+verticalSixRows:
+	VMOVDQU      (AX), X8
+	VINSERTI128  $0x01, (AX)(DX*1), Y8, Y9
+	LEAQ         (AX)(DX*2), AX
+	VPERM2I128   $0x21, Y9, Y6, Y10
+	VPUNPCKLBW   Y6, Y5, Y11
+	VPMADDUBSW   Y2, Y11, Y11
+	VPUNPCKLBW   Y9, Y4, Y12
+	VPMADDUBSW   Y1, Y12, Y12
+	VPADDW       Y12, Y11, Y11
+	VPUNPCKLBW   Y10, Y7, Y12
+	VPMADDUBSW   Y3, Y12, Y12
+	VPADDSW      Y12, Y11, Y11
+	VPMULHRSW    Y0, Y11, Y11
+	VPUNPCKHBW   Y6, Y5, Y5
+	VPMADDUBSW   Y2, Y5, Y5
+	VPUNPCKHBW   Y9, Y4, Y4
+	VPMADDUBSW   Y1, Y4, Y4
+	VPADDW       Y4, Y5, Y5
+	VPUNPCKHBW   Y10, Y7, Y4
+	VPMADDUBSW   Y3, Y4, Y4
+	VPADDSW      Y4, Y5, Y5
+	VPMULHRSW    Y0, Y5, Y5
+	VPACKUSWB    Y5, Y11, Y11
+	VMOVDQU      X11, (CX)
+	VEXTRACTI128 $0x01, Y11, (CX)(BX*1)
+	LEAQ         (CX)(BX*2), CX
+	VMOVDQA      Y7, Y4
+	VMOVDQA      Y6, Y5
+	VMOVDQA      Y10, Y7
+	VMOVDQA      Y9, Y6
+	SUBQ         $0x02, SI
+	JNE          verticalSixRows
+	VZEROUPPER
+	RET
+
+verticalFour:
+	VPBROADCASTD   4(R8), Y1
+	VPBROADCASTD   8(R8), Y2
+	SUBQ           DX, AX
+	VBROADCASTI128 (AX), Y3
+	ADDQ           DX, AX
+	VMOVDQU        (AX), X4
+	VINSERTI128    $0x01, (AX)(DX*1), Y4, Y4
+	LEAQ           (AX)(DX*2), AX
+	VPERM2I128     $0x21, Y4, Y3, Y3
+
+verticalFourRows:
+	VMOVDQU      (AX), X5
+	VINSERTI128  $0x01, (AX)(DX*1), Y5, Y6
+	LEAQ         (AX)(DX*2), AX
+	VPERM2I128   $0x21, Y6, Y4, Y7
+	VPUNPCKLBW   Y7, Y3, Y8
+	VPMADDUBSW   Y1, Y8, Y8
+	VPUNPCKLBW   Y6, Y4, Y9
+	VPMADDUBSW   Y2, Y9, Y9
+	VPADDSW      Y9, Y8, Y8
+	VPMULHRSW    Y0, Y8, Y8
+	VPUNPCKHBW   Y7, Y3, Y3
+	VPMADDUBSW   Y1, Y3, Y3
+	VPUNPCKHBW   Y6, Y4, Y4
+	VPMADDUBSW   Y2, Y4, Y4
+	VPADDSW      Y4, Y3, Y3
+	VPMULHRSW    Y0, Y3, Y3
+	VPACKUSWB    Y3, Y8, Y8
+	VMOVDQU      X8, (CX)
+	VEXTRACTI128 $0x01, Y8, (CX)(BX*1)
+	LEAQ         (CX)(BX*2), CX
+	VMOVDQA      Y7, Y3
+	VMOVDQA      Y6, Y4
+	SUBQ         $0x02, SI
+	JNE          verticalFourRows
+	VZEROUPPER
+	RET
+
+DATA interpolateTwoAVX2Taps05<>+0(SB)/8, $0x0b03070206010500
+DATA interpolateTwoAVX2Taps05<>+8(SB)/8, $0x0f070e060d050c04
+DATA interpolateTwoAVX2Taps05<>+16(SB)/8, $0x0b03070206010500
+DATA interpolateTwoAVX2Taps05<>+24(SB)/8, $0x0f070e060d050c04
+GLOBL interpolateTwoAVX2Taps05<>(SB), RODATA|NOPTR, $32
+
+DATA interpolateTwoAVX2Taps13<>+0(SB)/8, $0x0604050304020301
+DATA interpolateTwoAVX2Taps13<>+8(SB)/8, $0x0d0b0c070b060705
+DATA interpolateTwoAVX2Taps13<>+16(SB)/8, $0x0604050304020301
+DATA interpolateTwoAVX2Taps13<>+24(SB)/8, $0x0d0b0c070b060705
+GLOBL interpolateTwoAVX2Taps13<>(SB), RODATA|NOPTR, $32
+
+DATA interpolateTwoAVX2Taps24<>+0(SB)/8, $0x0705060405030402
+DATA interpolateTwoAVX2Taps24<>+8(SB)/8, $0x0e0c0d0b0c070b06
+DATA interpolateTwoAVX2Taps24<>+16(SB)/8, $0x0705060405030402
+DATA interpolateTwoAVX2Taps24<>+24(SB)/8, $0x0e0c0d0b0c070b06
+GLOBL interpolateTwoAVX2Taps24<>(SB), RODATA|NOPTR, $32
+
+// func interpolateTwoAVX2(dst *byte, dst1 *byte, dstStride int, src *byte, src1 *byte, stride int, h int, x *[3][4]int8, y *[3][4]int8)
+// Requires: AVX, AVX2
+TEXT ·interpolateTwoAVX2(SB), NOSPLIT, $0-72
+	MOVQ         src+24(FP), AX
+	MOVQ         dst+0(FP), CX
+	MOVQ         src1+32(FP), DX
+	MOVQ         dst1+8(FP), BX
+	MOVQ         stride+40(FP), SI
+	MOVQ         dstStride+16(FP), DI
+	MOVQ         h+48(FP), R8
+	MOVQ         x+56(FP), R9
+	MOVQ         y+64(FP), R10
+	VPCMPEQD     Y0, Y0, Y0
+	VPSRLW       $0x0f, Y0, Y0
+	VPSLLW       $0x08, Y0, Y0
+	CMPL         4(R9), $0x00
+	JEQ          vertical
+	CMPL         4(R10), $0x00
+	JEQ          horizontal
+	CMPL         (R9), $0x00
+	JEQ          bothFour
+	VPBROADCASTD (R9), Y1
+	VPBROADCASTD 4(R9), Y2
+	VPBROADCASTD 8(R9), Y3
+	CMPL         (R10), $0x00
+	JEQ          bothSixFour
+	VPBROADCASTD (R10), Y4
+	VPBROADCASTD 4(R10), Y5
+	VPBROADCASTD 8(R10), Y6
+	SUBQ         SI, AX
+	SUBQ         SI, AX
+	SUBQ         SI, DX
+	SUBQ         SI, DX
+	VMOVQ        -2(AX), X7
+	VMOVHPS      3(AX), X7, X7
+	VMOVQ        -2(DX), X8
+	VMOVHPS      3(DX), X8, X8
+	VINSERTI128  $0x01, X8, Y7, Y7
+	VPSHUFB      interpolateTwoAVX2Taps13<>+0(SB), Y7, Y8
+	VPMADDUBSW   Y2, Y8, Y8
+	VPSHUFB      interpolateTwoAVX2Taps05<>+0(SB), Y7, Y9
+	VPMADDUBSW   Y1, Y9, Y9
+	VPADDW       Y9, Y8, Y8
+	VPSHUFB      interpolateTwoAVX2Taps24<>+0(SB), Y7, Y7
+	VPMADDUBSW   Y3, Y7, Y7
+	VPADDSW      Y7, Y8, Y8
+	VPMULHRSW    Y0, Y8, Y8
+	ADDQ         SI, AX
+	ADDQ         SI, DX
+	VPACKUSWB    Y8, Y8, Y8
+	VMOVQ        -2(AX), X10
+	VMOVHPS      3(AX), X10, X10
+	VMOVQ        -2(DX), X7
+	VMOVHPS      3(DX), X7, X7
+	VINSERTI128  $0x01, X7, Y10, Y7
+	VPSHUFB      interpolateTwoAVX2Taps13<>+0(SB), Y7, Y9
+	VPMADDUBSW   Y2, Y9, Y9
+	VPSHUFB      interpolateTwoAVX2Taps05<>+0(SB), Y7, Y11
+	VPMADDUBSW   Y1, Y11, Y11
+	VPADDW       Y11, Y9, Y9
+	VPSHUFB      interpolateTwoAVX2Taps24<>+0(SB), Y7, Y7
+	VPMADDUBSW   Y3, Y7, Y7
+	VPADDSW      Y7, Y9, Y9
+	VPMULHRSW    Y0, Y9, Y9
+	VMOVQ        -2(AX)(SI*1), X10
+	VMOVHPS      3(AX)(SI*1), X10, X10
+	VMOVQ        -2(DX)(SI*1), X7
+	VMOVHPS      3(DX)(SI*1), X7, X7
+	VINSERTI128  $0x01, X7, Y10, Y7
+	VPSHUFB      interpolateTwoAVX2Taps13<>+0(SB), Y7, Y11
+	VPMADDUBSW   Y2, Y11, Y11
+	VPSHUFB      interpolateTwoAVX2Taps05<>+0(SB), Y7, Y12
+	VPMADDUBSW   Y1, Y12, Y12
+	VPADDW       Y12, Y11, Y11
+	VPSHUFB      interpolateTwoAVX2Taps24<>+0(SB), Y7, Y7
+	VPMADDUBSW   Y3, Y7, Y7
+	VPADDSW      Y7, Y11, Y11
+	VPMULHRSW    Y0, Y11, Y11
+	LEAQ         (AX)(SI*2), AX
+	LEAQ         (DX)(SI*2), DX
+	VPACKUSWB    Y11, Y9, Y9
+	VPALIGNR     $0x08, Y8, Y9, Y7
+	VMOVQ        -2(AX), X10
+	VMOVHPS      3(AX), X10, X10
+	VMOVQ        -2(DX), X8
+	VMOVHPS      3(DX), X8, X8
+	VINSERTI128  $0x01, X8, Y10, Y8
+	VPSHUFB      interpolateTwoAVX2Taps13<>+0(SB), Y8, Y11
+	VPMADDUBSW   Y2, Y11, Y11
+	VPSHUFB      interpolateTwoAVX2Taps05<>+0(SB), Y8, Y12
+	VPMADDUBSW   Y1, Y12, Y12
+	VPADDW       Y12, Y11, Y11
+	VPSHUFB      interpolateTwoAVX2Taps24<>+0(SB), Y8, Y8
+	VPMADDUBSW   Y3, Y8, Y8
+	VPADDSW      Y8, Y11, Y11
+	VPMULHRSW    Y0, Y11, Y11
+	VMOVQ        -2(AX)(SI*1), X10
+	VMOVHPS      3(AX)(SI*1), X10, X10
+	VMOVQ        -2(DX)(SI*1), X8
+	VMOVHPS      3(DX)(SI*1), X8, X8
+	VINSERTI128  $0x01, X8, Y10, Y8
+	VPSHUFB      interpolateTwoAVX2Taps13<>+0(SB), Y8, Y12
+	VPMADDUBSW   Y2, Y12, Y12
+	VPSHUFB      interpolateTwoAVX2Taps05<>+0(SB), Y8, Y13
+	VPMADDUBSW   Y1, Y13, Y13
+	VPADDW       Y13, Y12, Y12
+	VPSHUFB      interpolateTwoAVX2Taps24<>+0(SB), Y8, Y8
+	VPMADDUBSW   Y3, Y8, Y8
+	VPADDSW      Y8, Y12, Y12
+	VPMULHRSW    Y0, Y12, Y12
+	LEAQ         (AX)(SI*2), AX
+	LEAQ         (DX)(SI*2), DX
+	VPACKUSWB    Y12, Y11, Y11
+	VPALIGNR     $0x08, Y9, Y11, Y8
+
+bothSixSixRows:
+	VMOVQ        -2(AX), X10
+	VMOVHPS      3(AX), X10, X10
+	VMOVQ        -2(DX), X12
+	VMOVHPS      3(DX), X12, X12
+	VINSERTI128  $0x01, X12, Y10, Y12
+	VPSHUFB      interpolateTwoAVX2Taps13<>+0(SB), Y12, Y13
+	VPMADDUBSW   Y2, Y13, Y13
+	VPSHUFB      interpolateTwoAVX2Taps05<>+0(SB), Y12, Y14
+	VPMADDUBSW   Y1, Y14, Y14
+	VPADDW       Y14, Y13, Y13
+	VPSHUFB      interpolateTwoAVX2Taps24<>+0(SB), Y12, Y12
+	VPMADDUBSW   Y3, Y12, Y12
+	VPADDSW      Y12, Y13, Y13
+	VPMULHRSW    Y0, Y13, Y13
+	VMOVQ        -2(AX)(SI*1), X10
+	VMOVHPS      3(AX)(SI*1), X10, X10
+	VMOVQ        -2(DX)(SI*1), X12
+	VMOVHPS      3(DX)(SI*1), X12, X12
+	VINSERTI128  $0x01, X12, Y10, Y12
+	VPSHUFB      interpolateTwoAVX2Taps13<>+0(SB), Y12, Y14
+	VPMADDUBSW   Y2, Y14, Y14
+	VPSHUFB      interpolateTwoAVX2Taps05<>+0(SB), Y12, Y15
+	VPMADDUBSW   Y1, Y15, Y15
+	VPADDW       Y15, Y14, Y14
+	VPSHUFB      interpolateTwoAVX2Taps24<>+0(SB), Y12, Y12
+	VPMADDUBSW   Y3, Y12, Y12
+	VPADDSW      Y12, Y14, Y14
+	VPMULHRSW    Y0, Y14, Y14
+	LEAQ         (AX)(SI*2), AX
+	LEAQ         (DX)(SI*2), DX
+	VPACKUSWB    Y14, Y13, Y13
+	VPALIGNR     $0x08, Y11, Y13, Y12
+	VPUNPCKLBW   Y11, Y9, Y14
+	VPMADDUBSW   Y5, Y14, Y14
+	VPUNPCKLBW   Y13, Y7, Y15
+	VPMADDUBSW   Y4, Y15, Y15
+	VPADDW       Y15, Y14, Y14
+	VPUNPCKLBW   Y12, Y8, Y15
+	VPMADDUBSW   Y6, Y15, Y15
+	VPADDSW      Y15, Y14, Y14
+	VPMULHRSW    Y0, Y14, Y14
+	VPUNPCKHBW   Y11, Y9, Y9
+	VPMADDUBSW   Y5, Y9, Y9
+	VPUNPCKHBW   Y13, Y7, Y7
+	VPMADDUBSW   Y4, Y7, Y7
+	VPADDW       Y7, Y9, Y9
+	VPUNPCKHBW   Y12, Y8, Y7
+	VPMADDUBSW   Y6, Y7, Y7
+	VPADDSW      Y7, Y9, Y9
+	VPMULHRSW    Y0, Y9, Y9
+	VPACKUSWB    Y9, Y14, Y14
+	VEXTRACTI128 $0x01, Y14, X7
+	VMOVQ        X14, (CX)
+	VMOVHPS      X14, (CX)(DI*1)
+	VMOVQ        X7, (BX)
+	VMOVHPS      X7, (BX)(DI*1)
+	LEAQ         (BX)(DI*2), BX
+	LEAQ         (CX)(DI*2), CX
+	VMOVDQA      Y8, Y7
+	VMOVDQA      Y11, Y9
+	VMOVDQA      Y12, Y8
+	VMOVDQA      Y13, Y11
+	SUBQ         $0x02, R8
+	JNE          bothSixSixRows
+	VZEROUPPER
+	RET
+
+bothSixFour:
+	VPBROADCASTD 4(R10), Y4
+	VPBROADCASTD 8(R10), Y5
+	SUBQ         SI, AX
+	SUBQ         SI, DX
+	VMOVQ        -2(AX), X6
+	VMOVHPS      3(AX), X6, X6
+	VMOVQ        -2(DX), X7
+	VMOVHPS      3(DX), X7, X7
+	VINSERTI128  $0x01, X7, Y6, Y6
+	VPSHUFB      interpolateTwoAVX2Taps13<>+0(SB), Y6, Y7
+	VPMADDUBSW   Y2, Y7, Y7
+	VPSHUFB      interpolateTwoAVX2Taps05<>+0(SB), Y6, Y8
+	VPMADDUBSW   Y1, Y8, Y8
+	VPADDW       Y8, Y7, Y7
+	VPSHUFB      interpolateTwoAVX2Taps24<>+0(SB), Y6, Y6
+	VPMADDUBSW   Y3, Y6, Y6
+	VPADDSW      Y6, Y7, Y7
+	VPMULHRSW    Y0, Y7, Y7
+	ADDQ         SI, AX
+	ADDQ         SI, DX
+	VPACKUSWB    Y7, Y7, Y7
+	VMOVQ        -2(AX), X9
+	VMOVHPS      3(AX), X9, X9
+	VMOVQ        -2(DX), X6
+	VMOVHPS      3(DX), X6, X6
+	VINSERTI128  $0x01, X6, Y9, Y6
+	VPSHUFB      interpolateTwoAVX2Taps13<>+0(SB), Y6, Y8
+	VPMADDUBSW   Y2, Y8, Y8
+	VPSHUFB      interpolateTwoAVX2Taps05<>+0(SB), Y6, Y10
+	VPMADDUBSW   Y1, Y10, Y10
+	VPADDW       Y10, Y8, Y8
+	VPSHUFB      interpolateTwoAVX2Taps24<>+0(SB), Y6, Y6
+	VPMADDUBSW   Y3, Y6, Y6
+	VPADDSW      Y6, Y8, Y8
+	VPMULHRSW    Y0, Y8, Y8
+	VMOVQ        -2(AX)(SI*1), X9
+	VMOVHPS      3(AX)(SI*1), X9, X9
+	VMOVQ        -2(DX)(SI*1), X6
+	VMOVHPS      3(DX)(SI*1), X6, X6
+	VINSERTI128  $0x01, X6, Y9, Y6
+	VPSHUFB      interpolateTwoAVX2Taps13<>+0(SB), Y6, Y10
+	VPMADDUBSW   Y2, Y10, Y10
+	VPSHUFB      interpolateTwoAVX2Taps05<>+0(SB), Y6, Y11
+	VPMADDUBSW   Y1, Y11, Y11
+	VPADDW       Y11, Y10, Y10
+	VPSHUFB      interpolateTwoAVX2Taps24<>+0(SB), Y6, Y6
+	VPMADDUBSW   Y3, Y6, Y6
+	VPADDSW      Y6, Y10, Y10
+	VPMULHRSW    Y0, Y10, Y10
+	LEAQ         (AX)(SI*2), AX
+	LEAQ         (DX)(SI*2), DX
+	VPACKUSWB    Y10, Y8, Y8
+	VPALIGNR     $0x08, Y7, Y8, Y6
+
+bothSixFourRows:
+	VMOVQ        -2(AX), X9
+	VMOVHPS      3(AX), X9, X9
+	VMOVQ        -2(DX), X7
+	VMOVHPS      3(DX), X7, X7
+	VINSERTI128  $0x01, X7, Y9, Y7
+	VPSHUFB      interpolateTwoAVX2Taps13<>+0(SB), Y7, Y10
+	VPMADDUBSW   Y2, Y10, Y10
+	VPSHUFB      interpolateTwoAVX2Taps05<>+0(SB), Y7, Y11
+	VPMADDUBSW   Y1, Y11, Y11
+	VPADDW       Y11, Y10, Y10
+	VPSHUFB      interpolateTwoAVX2Taps24<>+0(SB), Y7, Y7
+	VPMADDUBSW   Y3, Y7, Y7
+	VPADDSW      Y7, Y10, Y10
+	VPMULHRSW    Y0, Y10, Y10
+	VMOVQ        -2(AX)(SI*1), X9
+	VMOVHPS      3(AX)(SI*1), X9, X9
+	VMOVQ        -2(DX)(SI*1), X7
+	VMOVHPS      3(DX)(SI*1), X7, X7
+	VINSERTI128  $0x01, X7, Y9, Y7
+	VPSHUFB      interpolateTwoAVX2Taps13<>+0(SB), Y7, Y11
+	VPMADDUBSW   Y2, Y11, Y11
+	VPSHUFB      interpolateTwoAVX2Taps05<>+0(SB), Y7, Y12
+	VPMADDUBSW   Y1, Y12, Y12
+	VPADDW       Y12, Y11, Y11
+	VPSHUFB      interpolateTwoAVX2Taps24<>+0(SB), Y7, Y7
+	VPMADDUBSW   Y3, Y7, Y7
+	VPADDSW      Y7, Y11, Y11
+	VPMULHRSW    Y0, Y11, Y11
+	LEAQ         (AX)(SI*2), AX
+	LEAQ         (DX)(SI*2), DX
+	VPACKUSWB    Y11, Y10, Y10
+	VPALIGNR     $0x08, Y8, Y10, Y7
+	VPUNPCKLBW   Y7, Y6, Y11
+	VPMADDUBSW   Y4, Y11, Y11
+	VPUNPCKLBW   Y10, Y8, Y12
+	VPMADDUBSW   Y5, Y12, Y12
+	VPADDSW      Y12, Y11, Y11
+	VPMULHRSW    Y0, Y11, Y11
+	VPUNPCKHBW   Y7, Y6, Y6
+	VPMADDUBSW   Y4, Y6, Y6
+	VPUNPCKHBW   Y10, Y8, Y8
+	VPMADDUBSW   Y5, Y8, Y8
+	VPADDSW      Y8, Y6, Y6
+	VPMULHRSW    Y0, Y6, Y6
+	VPACKUSWB    Y6, Y11, Y11
+	VEXTRACTI128 $0x01, Y11, X6
+	VMOVQ        X11, (CX)
+	VMOVHPS      X11, (CX)(DI*1)
+	VMOVQ        X6, (BX)
+	VMOVHPS      X6, (BX)(DI*1)
+	LEAQ         (BX)(DI*2), BX
+	LEAQ         (CX)(DI*2), CX
+	VMOVDQA      Y7, Y6
+	VMOVDQA      Y10, Y8
+	SUBQ         $0x02, R8
+	JNE          bothSixFourRows
+	VZEROUPPER
+	RET
+
+bothFour:
+	VPBROADCASTD 4(R9), Y1
+	VPBROADCASTD 8(R9), Y2
+	CMPL         (R10), $0x00
+	JEQ          bothFourFour
+	VPBROADCASTD (R10), Y3
+	VPBROADCASTD 4(R10), Y4
+	VPBROADCASTD 8(R10), Y5
+	SUBQ         SI, AX
+	SUBQ         SI, AX
+	SUBQ         SI, DX
+	SUBQ         SI, DX
+	VMOVQ        -2(AX), X6
+	VMOVHPS      3(AX), X6, X6
+	VMOVQ        -2(DX), X7
+	VMOVHPS      3(DX), X7, X7
+	VINSERTI128  $0x01, X7, Y6, Y6
+	VPSHUFB      interpolateTwoAVX2Taps13<>+0(SB), Y6, Y7
+	VPMADDUBSW   Y1, Y7, Y7
+	VPSHUFB      interpolateTwoAVX2Taps24<>+0(SB), Y6, Y6
+	VPMADDUBSW   Y2, Y6, Y6
+	VPADDSW      Y6, Y7, Y7
+	VPMULHRSW    Y0, Y7, Y7
+	ADDQ         SI, AX
+	ADDQ         SI, DX
+	VPACKUSWB    Y7, Y7, Y7
+	VMOVQ        -2(AX), X8
+	VMOVHPS      3(AX), X8, X8
+	VMOVQ        -2(DX), X6
+	VMOVHPS      3(DX), X6, X6
+	VINSERTI128  $0x01, X6, Y8, Y6
+	VPSHUFB      interpolateTwoAVX2Taps13<>+0(SB), Y6, Y9
+	VPMADDUBSW   Y1, Y9, Y9
+	VPSHUFB      interpolateTwoAVX2Taps24<>+0(SB), Y6, Y6
+	VPMADDUBSW   Y2, Y6, Y6
+	VPADDSW      Y6, Y9, Y9
+	VPMULHRSW    Y0, Y9, Y9
+	VMOVQ        -2(AX)(SI*1), X8
+	VMOVHPS      3(AX)(SI*1), X8, X8
+	VMOVQ        -2(DX)(SI*1), X6
+	VMOVHPS      3(DX)(SI*1), X6, X6
+	VINSERTI128  $0x01, X6, Y8, Y6
+	VPSHUFB      interpolateTwoAVX2Taps13<>+0(SB), Y6, Y10
+	VPMADDUBSW   Y1, Y10, Y10
+	VPSHUFB      interpolateTwoAVX2Taps24<>+0(SB), Y6, Y6
+	VPMADDUBSW   Y2, Y6, Y6
+	VPADDSW      Y6, Y10, Y10
+	VPMULHRSW    Y0, Y10, Y10
+	LEAQ         (AX)(SI*2), AX
+	LEAQ         (DX)(SI*2), DX
+	VPACKUSWB    Y10, Y9, Y9
+	VPALIGNR     $0x08, Y7, Y9, Y6
+	VMOVQ        -2(AX), X8
+	VMOVHPS      3(AX), X8, X8
+	VMOVQ        -2(DX), X7
+	VMOVHPS      3(DX), X7, X7
+	VINSERTI128  $0x01, X7, Y8, Y7
+	VPSHUFB      interpolateTwoAVX2Taps13<>+0(SB), Y7, Y10
+	VPMADDUBSW   Y1, Y10, Y10
+	VPSHUFB      interpolateTwoAVX2Taps24<>+0(SB), Y7, Y7
+	VPMADDUBSW   Y2, Y7, Y7
+	VPADDSW      Y7, Y10, Y10
+	VPMULHRSW    Y0, Y10, Y10
+	VMOVQ        -2(AX)(SI*1), X8
+	VMOVHPS      3(AX)(SI*1), X8, X8
+	VMOVQ        -2(DX)(SI*1), X7
+	VMOVHPS      3(DX)(SI*1), X7, X7
+	VINSERTI128  $0x01, X7, Y8, Y7
+	VPSHUFB      interpolateTwoAVX2Taps13<>+0(SB), Y7, Y11
+	VPMADDUBSW   Y1, Y11, Y11
+	VPSHUFB      interpolateTwoAVX2Taps24<>+0(SB), Y7, Y7
+	VPMADDUBSW   Y2, Y7, Y7
+	VPADDSW      Y7, Y11, Y11
+	VPMULHRSW    Y0, Y11, Y11
+	LEAQ         (AX)(SI*2), AX
+	LEAQ         (DX)(SI*2), DX
+	VPACKUSWB    Y11, Y10, Y10
+	VPALIGNR     $0x08, Y9, Y10, Y7
+
+bothFourSixRows:
+	VMOVQ        -2(AX), X8
+	VMOVHPS      3(AX), X8, X8
+	VMOVQ        -2(DX), X11
+	VMOVHPS      3(DX), X11, X11
+	VINSERTI128  $0x01, X11, Y8, Y11
+	VPSHUFB      interpolateTwoAVX2Taps13<>+0(SB), Y11, Y12
+	VPMADDUBSW   Y1, Y12, Y12
+	VPSHUFB      interpolateTwoAVX2Taps24<>+0(SB), Y11, Y11
+	VPMADDUBSW   Y2, Y11, Y11
+	VPADDSW      Y11, Y12, Y12
+	VPMULHRSW    Y0, Y12, Y12
+	VMOVQ        -2(AX)(SI*1), X8
+	VMOVHPS      3(AX)(SI*1), X8, X8
+	VMOVQ        -2(DX)(SI*1), X11
+	VMOVHPS      3(DX)(SI*1), X11, X11
+	VINSERTI128  $0x01, X11, Y8, Y11
+	VPSHUFB      interpolateTwoAVX2Taps13<>+0(SB), Y11, Y13
+	VPMADDUBSW   Y1, Y13, Y13
+	VPSHUFB      interpolateTwoAVX2Taps24<>+0(SB), Y11, Y11
+	VPMADDUBSW   Y2, Y11, Y11
+	VPADDSW      Y11, Y13, Y13
+	VPMULHRSW    Y0, Y13, Y13
+	LEAQ         (AX)(SI*2), AX
+	LEAQ         (DX)(SI*2), DX
+	VPACKUSWB    Y13, Y12, Y12
+	VPALIGNR     $0x08, Y10, Y12, Y11
+	VPUNPCKLBW   Y10, Y9, Y13
+	VPMADDUBSW   Y4, Y13, Y13
+	VPUNPCKLBW   Y12, Y6, Y14
+	VPMADDUBSW   Y3, Y14, Y14
+	VPADDW       Y14, Y13, Y13
+	VPUNPCKLBW   Y11, Y7, Y14
+	VPMADDUBSW   Y5, Y14, Y14
+	VPADDSW      Y14, Y13, Y13
+	VPMULHRSW    Y0, Y13, Y13
+	VPUNPCKHBW   Y10, Y9, Y9
+	VPMADDUBSW   Y4, Y9, Y9
+	VPUNPCKHBW   Y12, Y6, Y6
+	VPMADDUBSW   Y3, Y6, Y6
+	VPADDW       Y6, Y9, Y9
+	VPUNPCKHBW   Y11, Y7, Y6
+	VPMADDUBSW   Y5, Y6, Y6
+	VPADDSW      Y6, Y9, Y9
+	VPMULHRSW    Y0, Y9, Y9
+	VPACKUSWB    Y9, Y13, Y13
+	VEXTRACTI128 $0x01, Y13, X6
+	VMOVQ        X13, (CX)
+	VMOVHPS      X13, (CX)(DI*1)
+	VMOVQ        X6, (BX)
+	VMOVHPS      X6, (BX)(DI*1)
+	LEAQ         (BX)(DI*2), BX
+	LEAQ         (CX)(DI*2), CX
+	VMOVDQA      Y7, Y6
+	VMOVDQA      Y10, Y9
+	VMOVDQA      Y11, Y7
+	VMOVDQA      Y12, Y10
+	SUBQ         $0x02, R8
+	JNE          bothFourSixRows
+	VZEROUPPER
+	RET
+
+bothFourFour:
+	VPBROADCASTD 4(R10), Y3
+	VPBROADCASTD 8(R10), Y4
+	SUBQ         SI, AX
+	SUBQ         SI, DX
+	VMOVQ        -2(AX), X5
+	VMOVHPS      3(AX), X5, X5
+	VMOVQ        -2(DX), X6
+	VMOVHPS      3(DX), X6, X6
+	VINSERTI128  $0x01, X6, Y5, Y5
+	VPSHUFB      interpolateTwoAVX2Taps13<>+0(SB), Y5, Y6
+	VPMADDUBSW   Y1, Y6, Y6
+	VPSHUFB      interpolateTwoAVX2Taps24<>+0(SB), Y5, Y5
+	VPMADDUBSW   Y2, Y5, Y5
+	VPADDSW      Y5, Y6, Y6
+	VPMULHRSW    Y0, Y6, Y6
+	ADDQ         SI, AX
+	ADDQ         SI, DX
+	VPACKUSWB    Y6, Y6, Y6
+	VMOVQ        -2(AX), X7
+	VMOVHPS      3(AX), X7, X7
+	VMOVQ        -2(DX), X5
+	VMOVHPS      3(DX), X5, X5
+	VINSERTI128  $0x01, X5, Y7, Y5
+	VPSHUFB      interpolateTwoAVX2Taps13<>+0(SB), Y5, Y8
+	VPMADDUBSW   Y1, Y8, Y8
+	VPSHUFB      interpolateTwoAVX2Taps24<>+0(SB), Y5, Y5
+	VPMADDUBSW   Y2, Y5, Y5
+	VPADDSW      Y5, Y8, Y8
+	VPMULHRSW    Y0, Y8, Y8
+	VMOVQ        -2(AX)(SI*1), X7
+	VMOVHPS      3(AX)(SI*1), X7, X7
+	VMOVQ        -2(DX)(SI*1), X5
+	VMOVHPS      3(DX)(SI*1), X5, X5
+	VINSERTI128  $0x01, X5, Y7, Y5
+	VPSHUFB      interpolateTwoAVX2Taps13<>+0(SB), Y5, Y9
+	VPMADDUBSW   Y1, Y9, Y9
+	VPSHUFB      interpolateTwoAVX2Taps24<>+0(SB), Y5, Y5
+	VPMADDUBSW   Y2, Y5, Y5
+	VPADDSW      Y5, Y9, Y9
+	VPMULHRSW    Y0, Y9, Y9
+	LEAQ         (AX)(SI*2), AX
+	LEAQ         (DX)(SI*2), DX
+	VPACKUSWB    Y9, Y8, Y8
+	VPALIGNR     $0x08, Y6, Y8, Y5
+
+bothFourFourRows:
+	VMOVQ        -2(AX), X7
+	VMOVHPS      3(AX), X7, X7
+	VMOVQ        -2(DX), X6
+	VMOVHPS      3(DX), X6, X6
+	VINSERTI128  $0x01, X6, Y7, Y6
+	VPSHUFB      interpolateTwoAVX2Taps13<>+0(SB), Y6, Y9
+	VPMADDUBSW   Y1, Y9, Y9
+	VPSHUFB      interpolateTwoAVX2Taps24<>+0(SB), Y6, Y6
+	VPMADDUBSW   Y2, Y6, Y6
+	VPADDSW      Y6, Y9, Y9
+	VPMULHRSW    Y0, Y9, Y9
+	VMOVQ        -2(AX)(SI*1), X7
+	VMOVHPS      3(AX)(SI*1), X7, X7
+	VMOVQ        -2(DX)(SI*1), X6
+	VMOVHPS      3(DX)(SI*1), X6, X6
+	VINSERTI128  $0x01, X6, Y7, Y6
+	VPSHUFB      interpolateTwoAVX2Taps13<>+0(SB), Y6, Y10
+	VPMADDUBSW   Y1, Y10, Y10
+	VPSHUFB      interpolateTwoAVX2Taps24<>+0(SB), Y6, Y6
+	VPMADDUBSW   Y2, Y6, Y6
+	VPADDSW      Y6, Y10, Y10
+	VPMULHRSW    Y0, Y10, Y10
+	LEAQ         (AX)(SI*2), AX
+	LEAQ         (DX)(SI*2), DX
+	VPACKUSWB    Y10, Y9, Y9
+	VPALIGNR     $0x08, Y8, Y9, Y6
+	VPUNPCKLBW   Y6, Y5, Y10
+	VPMADDUBSW   Y3, Y10, Y10
+	VPUNPCKLBW   Y9, Y8, Y11
+	VPMADDUBSW   Y4, Y11, Y11
+	VPADDSW      Y11, Y10, Y10
+	VPMULHRSW    Y0, Y10, Y10
+	VPUNPCKHBW   Y6, Y5, Y5
+	VPMADDUBSW   Y3, Y5, Y5
+	VPUNPCKHBW   Y9, Y8, Y8
+	VPMADDUBSW   Y4, Y8, Y8
+	VPADDSW      Y8, Y5, Y5
+	VPMULHRSW    Y0, Y5, Y5
+	VPACKUSWB    Y5, Y10, Y10
+	VEXTRACTI128 $0x01, Y10, X5
+	VMOVQ        X10, (CX)
+	VMOVHPS      X10, (CX)(DI*1)
+	VMOVQ        X5, (BX)
+	VMOVHPS      X5, (BX)(DI*1)
+	LEAQ         (BX)(DI*2), BX
+	LEAQ         (CX)(DI*2), CX
+	VMOVDQA      Y6, Y5
+	VMOVDQA      Y9, Y8
+	SUBQ         $0x02, R8
+	JNE          bothFourFourRows
+	VZEROUPPER
+	RET
+
+horizontal:
+	CMPL         (R9), $0x00
+	JEQ          horizontalFour
+	VPBROADCASTD (R9), Y1
+	VPBROADCASTD 4(R9), Y2
+	VPBROADCASTD 8(R9), Y3
+
+horizontalSixRows:
+	VMOVQ        -2(AX), X4
+	VMOVHPS      3(AX), X4, X4
+	VMOVQ        -2(DX), X5
+	VMOVHPS      3(DX), X5, X5
+	VINSERTI128  $0x01, X5, Y4, Y5
+	VPSHUFB      interpolateTwoAVX2Taps13<>+0(SB), Y5, Y6
+	VPMADDUBSW   Y2, Y6, Y6
+	VPSHUFB      interpolateTwoAVX2Taps05<>+0(SB), Y5, Y7
+	VPMADDUBSW   Y1, Y7, Y7
+	VPADDW       Y7, Y6, Y6
+	VPSHUFB      interpolateTwoAVX2Taps24<>+0(SB), Y5, Y5
+	VPMADDUBSW   Y3, Y5, Y5
+	VPADDSW      Y5, Y6, Y6
+	VPMULHRSW    Y0, Y6, Y6
+	VMOVQ        -2(AX)(SI*1), X4
+	VMOVHPS      3(AX)(SI*1), X4, X4
+	VMOVQ        -2(DX)(SI*1), X5
+	VMOVHPS      3(DX)(SI*1), X5, X5
+	VINSERTI128  $0x01, X5, Y4, Y5
+	VPSHUFB      interpolateTwoAVX2Taps13<>+0(SB), Y5, Y7
+	VPMADDUBSW   Y2, Y7, Y7
+	VPSHUFB      interpolateTwoAVX2Taps05<>+0(SB), Y5, Y8
+	VPMADDUBSW   Y1, Y8, Y8
+	VPADDW       Y8, Y7, Y7
+	VPSHUFB      interpolateTwoAVX2Taps24<>+0(SB), Y5, Y5
+	VPMADDUBSW   Y3, Y5, Y5
+	VPADDSW      Y5, Y7, Y7
+	VPMULHRSW    Y0, Y7, Y7
+	LEAQ         (AX)(SI*2), AX
+	LEAQ         (DX)(SI*2), DX
+	VPACKUSWB    Y7, Y6, Y6
+	VEXTRACTI128 $0x01, Y6, X4
+	VMOVQ        X6, (CX)
+	VMOVHPS      X6, (CX)(DI*1)
+	VMOVQ        X4, (BX)
+	VMOVHPS      X4, (BX)(DI*1)
+	LEAQ         (BX)(DI*2), BX
+	LEAQ         (CX)(DI*2), CX
+	SUBQ         $0x02, R8
+	JNE          horizontalSixRows
+	VZEROUPPER
+	RET
+
+horizontalFour:
+	VPBROADCASTD 4(R9), Y1
+	VPBROADCASTD 8(R9), Y2
+
+horizontalFourRows:
+	VMOVQ        -2(AX), X3
+	VMOVHPS      3(AX), X3, X3
+	VMOVQ        -2(DX), X4
+	VMOVHPS      3(DX), X4, X4
+	VINSERTI128  $0x01, X4, Y3, Y4
+	VPSHUFB      interpolateTwoAVX2Taps13<>+0(SB), Y4, Y5
+	VPMADDUBSW   Y1, Y5, Y5
+	VPSHUFB      interpolateTwoAVX2Taps24<>+0(SB), Y4, Y4
+	VPMADDUBSW   Y2, Y4, Y4
+	VPADDSW      Y4, Y5, Y5
+	VPMULHRSW    Y0, Y5, Y5
+	VMOVQ        -2(AX)(SI*1), X3
+	VMOVHPS      3(AX)(SI*1), X3, X3
+	VMOVQ        -2(DX)(SI*1), X4
+	VMOVHPS      3(DX)(SI*1), X4, X4
+	VINSERTI128  $0x01, X4, Y3, Y4
+	VPSHUFB      interpolateTwoAVX2Taps13<>+0(SB), Y4, Y6
+	VPMADDUBSW   Y1, Y6, Y6
+	VPSHUFB      interpolateTwoAVX2Taps24<>+0(SB), Y4, Y4
+	VPMADDUBSW   Y2, Y4, Y4
+	VPADDSW      Y4, Y6, Y6
+	VPMULHRSW    Y0, Y6, Y6
+	LEAQ         (AX)(SI*2), AX
+	LEAQ         (DX)(SI*2), DX
+	VPACKUSWB    Y6, Y5, Y5
+	VEXTRACTI128 $0x01, Y5, X3
+	VMOVQ        X5, (CX)
+	VMOVHPS      X5, (CX)(DI*1)
+	VMOVQ        X3, (BX)
+	VMOVHPS      X3, (BX)(DI*1)
+	LEAQ         (BX)(DI*2), BX
+	LEAQ         (CX)(DI*2), CX
+	SUBQ         $0x02, R8
+	JNE          horizontalFourRows
+	VZEROUPPER
+	RET
+
+vertical:
+	CMPL         (R10), $0x00
+	JEQ          verticalFour
+	VPBROADCASTD (R10), Y1
+	VPBROADCASTD 4(R10), Y2
+	VPBROADCASTD 8(R10), Y3
+	SUBQ         SI, AX
+	SUBQ         SI, AX
+	SUBQ         SI, DX
+	SUBQ         SI, DX
+	VPBROADCASTQ (AX), X4
+	VPBROADCASTQ (DX), X5
+	VINSERTI128  $0x01, X5, Y4, Y4
+	ADDQ         SI, AX
+	ADDQ         SI, DX
+	VMOVQ        (AX), X5
+	VMOVHPS      (AX)(SI*1), X5, X5
+	VMOVQ        (DX), X6
+	VMOVHPS      (DX)(SI*1), X6, X6
+	VINSERTI128  $0x01, X6, Y5, Y5
+	LEAQ         (AX)(SI*2), AX
+	LEAQ         (DX)(SI*2), DX
+	VPALIGNR     $0x08, Y4, Y5, Y4
+	VMOVQ        (AX), X6
+	VMOVHPS      (AX)(SI*1), X6, X6
+	VMOVQ        (DX), X7
+	VMOVHPS      (DX)(SI*1), X7, X7
+	VINSERTI128  $0x01, X7, Y6, Y6
+	LEAQ         (AX)(SI*2), AX
+	LEAQ         (DX)(SI*2), DX
+	VPALIGNR     $0x08, Y5, Y6, Y7
+
+verticalSixRows:
+	VMOVQ        (AX), X8
+	VMOVHPS      (AX)(SI*1), X8, X8
+	VMOVQ        (DX), X9
+	VMOVHPS      (DX)(SI*1), X9, X9
+	VINSERTI128  $0x01, X9, Y8, Y9
+	LEAQ         (AX)(SI*2), AX
+	LEAQ         (DX)(SI*2), DX
+	VPALIGNR     $0x08, Y6, Y9, Y10
+	VPUNPCKLBW   Y6, Y5, Y11
+	VPMADDUBSW   Y2, Y11, Y11
+	VPUNPCKLBW   Y9, Y4, Y12
+	VPMADDUBSW   Y1, Y12, Y12
+	VPADDW       Y12, Y11, Y11
+	VPUNPCKLBW   Y10, Y7, Y12
+	VPMADDUBSW   Y3, Y12, Y12
+	VPADDSW      Y12, Y11, Y11
+	VPMULHRSW    Y0, Y11, Y11
+	VPUNPCKHBW   Y6, Y5, Y5
+	VPMADDUBSW   Y2, Y5, Y5
+	VPUNPCKHBW   Y9, Y4, Y4
+	VPMADDUBSW   Y1, Y4, Y4
+	VPADDW       Y4, Y5, Y5
+	VPUNPCKHBW   Y10, Y7, Y4
+	VPMADDUBSW   Y3, Y4, Y4
+	VPADDSW      Y4, Y5, Y5
+	VPMULHRSW    Y0, Y5, Y5
+	VPACKUSWB    Y5, Y11, Y11
+	VEXTRACTI128 $0x01, Y11, X4
+	VMOVQ        X11, (CX)
+	VMOVHPS      X11, (CX)(DI*1)
+	VMOVQ        X4, (BX)
+	VMOVHPS      X4, (BX)(DI*1)
+	LEAQ         (BX)(DI*2), BX
+	LEAQ         (CX)(DI*2), CX
+	VMOVDQA      Y7, Y4
+	VMOVDQA      Y6, Y5
+	VMOVDQA      Y10, Y7
+	VMOVDQA      Y9, Y6
+	SUBQ         $0x02, R8
+	JNE          verticalSixRows
+	VZEROUPPER
+	RET
+
+verticalFour:
+	VPBROADCASTD 4(R10), Y1
+	VPBROADCASTD 8(R10), Y2
+	SUBQ         SI, AX
+	SUBQ         SI, DX
+	VPBROADCASTQ (AX), X3
+	VPBROADCASTQ (DX), X4
+	VINSERTI128  $0x01, X4, Y3, Y3
+	ADDQ         SI, AX
+	ADDQ         SI, DX
+	VMOVQ        (AX), X4
+	VMOVHPS      (AX)(SI*1), X4, X4
+	VMOVQ        (DX), X5
+	VMOVHPS      (DX)(SI*1), X5, X5
+	VINSERTI128  $0x01, X5, Y4, Y4
+	LEAQ         (AX)(SI*2), AX
+	LEAQ         (DX)(SI*2), DX
+	VPALIGNR     $0x08, Y3, Y4, Y3
+
+verticalFourRows:
+	VMOVQ        (AX), X5
+	VMOVHPS      (AX)(SI*1), X5, X5
+	VMOVQ        (DX), X6
+	VMOVHPS      (DX)(SI*1), X6, X6
+	VINSERTI128  $0x01, X6, Y5, Y6
+	LEAQ         (AX)(SI*2), AX
+	LEAQ         (DX)(SI*2), DX
+	VPALIGNR     $0x08, Y4, Y6, Y7
+	VPUNPCKLBW   Y7, Y3, Y8
+	VPMADDUBSW   Y1, Y8, Y8
+	VPUNPCKLBW   Y6, Y4, Y9
+	VPMADDUBSW   Y2, Y9, Y9
+	VPADDSW      Y9, Y8, Y8
+	VPMULHRSW    Y0, Y8, Y8
+	VPUNPCKHBW   Y7, Y3, Y3
+	VPMADDUBSW   Y1, Y3, Y3
+	VPUNPCKHBW   Y6, Y4, Y4
+	VPMADDUBSW   Y2, Y4, Y4
+	VPADDSW      Y4, Y3, Y3
+	VPMULHRSW    Y0, Y3, Y3
+	VPACKUSWB    Y3, Y8, Y8
+	VEXTRACTI128 $0x01, Y8, X3
+	VMOVQ        X8, (CX)
+	VMOVHPS      X8, (CX)(DI*1)
+	VMOVQ        X3, (BX)
+	VMOVHPS      X3, (BX)(DI*1)
+	LEAQ         (BX)(DI*2), BX
+	LEAQ         (CX)(DI*2), CX
+	VMOVDQA      Y7, Y3
+	VMOVDQA      Y6, Y4
+	SUBQ         $0x02, R8
+	JNE          verticalFourRows
+	VZEROUPPER
+	RET
+
+DATA interpolate4x4AVX2Taps05<>+0(SB)/8, $0x0703060205010400
+DATA interpolate4x4AVX2Taps05<>+8(SB)/8, $0x0f0b0e0a0d090c08
+DATA interpolate4x4AVX2Taps05<>+16(SB)/8, $0x0703060205010400
+DATA interpolate4x4AVX2Taps05<>+24(SB)/8, $0x0f0b0e0a0d090c08
+GLOBL interpolate4x4AVX2Taps05<>(SB), RODATA|NOPTR, $32
+
+DATA interpolate4x4AVX2Taps13<>+0(SB)/8, $0x0604050304020301
+DATA interpolate4x4AVX2Taps13<>+8(SB)/8, $0x0e0c0d0b0c0a0b09
+DATA interpolate4x4AVX2Taps13<>+16(SB)/8, $0x0604050304020301
+DATA interpolate4x4AVX2Taps13<>+24(SB)/8, $0x0e0c0d0b0c0a0b09
+GLOBL interpolate4x4AVX2Taps13<>(SB), RODATA|NOPTR, $32
+
+DATA interpolate4x4AVX2Taps24<>+0(SB)/8, $0x0705060405030402
+DATA interpolate4x4AVX2Taps24<>+8(SB)/8, $0x0f0d0e0c0d0b0c0a
+DATA interpolate4x4AVX2Taps24<>+16(SB)/8, $0x0705060405030402
+DATA interpolate4x4AVX2Taps24<>+24(SB)/8, $0x0f0d0e0c0d0b0c0a
+GLOBL interpolate4x4AVX2Taps24<>(SB), RODATA|NOPTR, $32
+
+// func interpolate4x4AVX2(dst *byte, dstStride int, src *byte, stride int, x *[3][4]int8, y *[3][4]int8)
+// Requires: AVX, AVX2
+TEXT ·interpolate4x4AVX2(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         dstStride+8(FP), CX
+	LEAQ         (CX)(CX*2), DX
+	MOVQ         src+16(FP), BX
+	MOVQ         stride+24(FP), SI
+	LEAQ         (SI)(SI*2), DI
+	MOVQ         x+32(FP), R8
+	MOVQ         y+40(FP), R9
+	VPCMPEQD     Y0, Y0, Y0
+	VPSRLW       $0x0f, Y0, Y0
+	VPSLLW       $0x08, Y0, Y0
+	CMPL         4(R8), $0x00
+	JEQ          vertical
+	CMPL         4(R9), $0x00
+	JEQ          horizontal
+	CMPL         (R8), $0x00
+	JEQ          bothFour
+	VPBROADCASTD (R8), Y1
+	VPBROADCASTD 4(R8), Y2
+	VPBROADCASTD 8(R8), Y3
+	SUBQ         SI, BX
+	SUBQ         SI, BX
+	LEAQ         (BX)(SI*4), R8
+	VMOVQ        -2(BX), X4
+	VMOVHPS      -2(BX)(SI*1), X4, X4
+	VMOVQ        -2(R8), X5
+	VMOVHPS      -2(R8)(SI*1), X5, X5
+	VINSERTI128  $0x01, X5, Y4, Y4
+	VPSHUFB      interpolate4x4AVX2Taps13<>+0(SB), Y4, Y5
+	VPMADDUBSW   Y2, Y5, Y5
+	VMOVQ        -1(BX), X6
+	VMOVHPS      -1(BX)(SI*1), X6, X6
+	VMOVQ        -1(R8), X7
+	VMOVHPS      -1(R8)(SI*1), X7, X7
+	VINSERTI128  $0x01, X7, Y6, Y6
+	VPBLENDD     $0xaa, Y6, Y4, Y6
+	VPSHUFB      interpolate4x4AVX2Taps05<>+0(SB), Y6, Y6
+	VPMADDUBSW   Y1, Y6, Y6
+	VPADDW       Y6, Y5, Y5
+	VPSHUFB      interpolate4x4AVX2Taps24<>+0(SB), Y4, Y4
+	VPMADDUBSW   Y3, Y4, Y4
+	VPADDSW      Y4, Y5, Y5
+	VPMULHRSW    Y0, Y5, Y5
+	VMOVQ        -2(BX)(SI*2), X7
+	VMOVHPS      -2(BX)(DI*1), X7, X7
+	VMOVQ        -2(R8)(SI*2), X4
+	VMOVHPS      -2(R8)(DI*1), X4, X4
+	VINSERTI128  $0x01, X4, Y7, Y4
+	VPSHUFB      interpolate4x4AVX2Taps13<>+0(SB), Y4, Y6
+	VPMADDUBSW   Y2, Y6, Y6
+	VMOVQ        -1(BX)(SI*2), X7
+	VMOVHPS      -1(BX)(DI*1), X7, X7
+	VMOVQ        -1(R8)(SI*2), X8
+	VMOVHPS      -1(R8)(DI*1), X8, X8
+	VINSERTI128  $0x01, X8, Y7, Y7
+	VPBLENDD     $0xaa, Y7, Y4, Y7
+	VPSHUFB      interpolate4x4AVX2Taps05<>+0(SB), Y7, Y7
+	VPMADDUBSW   Y1, Y7, Y7
+	VPADDW       Y7, Y6, Y6
+	VPSHUFB      interpolate4x4AVX2Taps24<>+0(SB), Y4, Y4
+	VPMADDUBSW   Y3, Y4, Y4
+	VPADDSW      Y4, Y6, Y6
+	VPMULHRSW    Y0, Y6, Y6
+	VPACKUSWB    Y6, Y5, Y5
+	VEXTRACTI128 $0x01, Y5, X4
+	VMOVQ        -2(R8)(SI*4), X6
+	VPSHUFB      interpolate4x4AVX2Taps13<>+0(SB), X6, X7
+	VPMADDUBSW   X2, X7, X7
+	VMOVQ        -1(R8)(SI*4), X2
+	VPBLENDD     $0xaa, X2, X6, X2
+	VPSHUFB      interpolate4x4AVX2Taps05<>+0(SB), X2, X2
+	VPMADDUBSW   X1, X2, X2
+	VPADDW       X2, X7, X7
+	VPSHUFB      interpolate4x4AVX2Taps24<>+0(SB), X6, X1
+	VPMADDUBSW   X3, X1, X1
+	VPADDSW      X1, X7, X7
+	VPMULHRSW    X0, X7, X7
+	VPACKUSWB    X7, X7, X7
+	VMOVDQA      X5, X1
+	VPALIGNR     $0x04, X1, X4, X2
+	VPALIGNR     $0x08, X1, X4, X3
+	VPALIGNR     $0x0c, X1, X4, X5
+	VPALIGNR     $0x04, X4, X7, X6
+	VPBROADCASTD (R9), Y7
+	VPBROADCASTD 4(R9), Y8
+	VPBROADCASTD 8(R9), Y9
+	VPUNPCKLBW   X5, X2, X10
+	VPMADDUBSW   X8, X10, X10
+	VPUNPCKLBW   X6, X1, X11
+	VPMADDUBSW   X7, X11, X11
+	VPADDW       X11, X10, X10
+	VPUNPCKLBW   X4, X3, X11
+	VPMADDUBSW   X9, X11, X11
+	VPADDSW      X11, X10, X10
+	VPMULHRSW    X0, X10, X10
+	VPUNPCKHBW   X5, X2, X2
+	VPMADDUBSW   X8, X2, X2
+	VPUNPCKHBW   X6, X1, X1
+	VPMADDUBSW   X7, X1, X1
+	VPADDW       X1, X2, X2
+	VPUNPCKHBW   X4, X3, X1
+	VPMADDUBSW   X9, X1, X1
+	VPADDSW      X1, X2, X2
+	VPMULHRSW    X0, X2, X2
+	VPACKUSWB    X2, X10, X10
+	VMOVD        X10, (AX)
+	VPEXTRD      $0x01, X10, (AX)(CX*1)
+	VPEXTRD      $0x02, X10, (AX)(CX*2)
+	VPEXTRD      $0x03, X10, (AX)(DX*1)
+	VZEROUPPER
+	RET
+
+bothFour:
+	VPBROADCASTD 4(R8), Y1
+	VPBROADCASTD 8(R8), Y2
+	SUBQ         SI, BX
+	SUBQ         SI, BX
+	LEAQ         (BX)(SI*4), R8
+	VMOVQ        -2(BX), X3
+	VMOVHPS      -2(BX)(SI*1), X3, X3
+	VMOVQ        -2(R8), X4
+	VMOVHPS      -2(R8)(SI*1), X4, X4
+	VINSERTI128  $0x01, X4, Y3, Y3
+	VPSHUFB      interpolate4x4AVX2Taps13<>+0(SB), Y3, Y4
+	VPMADDUBSW   Y1, Y4, Y4
+	VPSHUFB      interpolate4x4AVX2Taps24<>+0(SB), Y3, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPADDSW      Y3, Y4, Y4
+	VPMULHRSW    Y0, Y4, Y4
+	VMOVQ        -2(BX)(SI*2), X5
+	VMOVHPS      -2(BX)(DI*1), X5, X5
+	VMOVQ        -2(R8)(SI*2), X3
+	VMOVHPS      -2(R8)(DI*1), X3, X3
+	VINSERTI128  $0x01, X3, Y5, Y3
+	VPSHUFB      interpolate4x4AVX2Taps13<>+0(SB), Y3, Y5
+	VPMADDUBSW   Y1, Y5, Y5
+	VPSHUFB      interpolate4x4AVX2Taps24<>+0(SB), Y3, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPADDSW      Y3, Y5, Y5
+	VPMULHRSW    Y0, Y5, Y5
+	VPACKUSWB    Y5, Y4, Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VMOVQ        -2(R8)(SI*4), X5
+	VPSHUFB      interpolate4x4AVX2Taps13<>+0(SB), X5, X6
+	VPMADDUBSW   X1, X6, X6
+	VPSHUFB      interpolate4x4AVX2Taps24<>+0(SB), X5, X1
+	VPMADDUBSW   X2, X1, X1
+	VPADDSW      X1, X6, X6
+	VPMULHRSW    X0, X6, X6
+	VPACKUSWB    X6, X6, X6
+	VMOVDQA      X4, X1
+	VPALIGNR     $0x04, X1, X3, X2
+	VPALIGNR     $0x08, X1, X3, X4
+	VPALIGNR     $0x0c, X1, X3, X5
+	VPALIGNR     $0x04, X3, X6, X6
+	VPBROADCASTD (R9), Y7
+	VPBROADCASTD 4(R9), Y8
+	VPBROADCASTD 8(R9), Y9
+	VPUNPCKLBW   X5, X2, X10
+	VPMADDUBSW   X8, X10, X10
+	VPUNPCKLBW   X6, X1, X11
+	VPMADDUBSW   X7, X11, X11
+	VPADDW       X11, X10, X10
+	VPUNPCKLBW   X3, X4, X11
+	VPMADDUBSW   X9, X11, X11
+	VPADDSW      X11, X10, X10
+	VPMULHRSW    X0, X10, X10
+	VPUNPCKHBW   X5, X2, X2
+	VPMADDUBSW   X8, X2, X2
+	VPUNPCKHBW   X6, X1, X1
+	VPMADDUBSW   X7, X1, X1
+	VPADDW       X1, X2, X2
+	VPUNPCKHBW   X3, X4, X1
+	VPMADDUBSW   X9, X1, X1
+	VPADDSW      X1, X2, X2
+	VPMULHRSW    X0, X2, X2
+	VPACKUSWB    X2, X10, X10
+	VMOVD        X10, (AX)
+	VPEXTRD      $0x01, X10, (AX)(CX*1)
+	VPEXTRD      $0x02, X10, (AX)(CX*2)
+	VPEXTRD      $0x03, X10, (AX)(DX*1)
+	VZEROUPPER
+	RET
+
+horizontal:
+	CMPL         (R8), $0x00
+	JEQ          horizontalFour
+	VPBROADCASTD (R8), Y1
+	VPBROADCASTD 4(R8), Y2
+	VPBROADCASTD 8(R8), Y3
+	VMOVQ        -2(BX), X4
+	VMOVHPS      -2(BX)(SI*1), X4, X4
+	VPSHUFB      interpolate4x4AVX2Taps13<>+0(SB), X4, X5
+	VPMADDUBSW   X2, X5, X5
+	VMOVQ        -1(BX), X6
+	VMOVHPS      -1(BX)(SI*1), X6, X6
+	VPBLENDD     $0xaa, X6, X4, X6
+	VPSHUFB      interpolate4x4AVX2Taps05<>+0(SB), X6, X6
+	VPMADDUBSW   X1, X6, X6
+	VPADDW       X6, X5, X5
+	VPSHUFB      interpolate4x4AVX2Taps24<>+0(SB), X4, X4
+	VPMADDUBSW   X3, X4, X4
+	VPADDSW      X4, X5, X5
+	VPMULHRSW    X0, X5, X5
+	VMOVQ        -2(BX)(SI*2), X4
+	VMOVHPS      -2(BX)(DI*1), X4, X4
+	VPSHUFB      interpolate4x4AVX2Taps13<>+0(SB), X4, X6
+	VPMADDUBSW   X2, X6, X6
+	VMOVQ        -1(BX)(SI*2), X2
+	VMOVHPS      -1(BX)(DI*1), X2, X2
+	VPBLENDD     $0xaa, X2, X4, X2
+	VPSHUFB      interpolate4x4AVX2Taps05<>+0(SB), X2, X2
+	VPMADDUBSW   X1, X2, X2
+	VPADDW       X2, X6, X6
+	VPSHUFB      interpolate4x4AVX2Taps24<>+0(SB), X4, X1
+	VPMADDUBSW   X3, X1, X1
+	VPADDSW      X1, X6, X6
+	VPMULHRSW    X0, X6, X6
+	VPACKUSWB    X6, X5, X5
+	VMOVD        X5, (AX)
+	VPEXTRD      $0x01, X5, (AX)(CX*1)
+	VPEXTRD      $0x02, X5, (AX)(CX*2)
+	VPEXTRD      $0x03, X5, (AX)(DX*1)
+	VZEROUPPER
+	RET
+
+horizontalFour:
+	VPBROADCASTD 4(R8), Y1
+	VPBROADCASTD 8(R8), Y2
+	VMOVQ        -2(BX), X3
+	VMOVHPS      -2(BX)(SI*1), X3, X3
+	VPSHUFB      interpolate4x4AVX2Taps13<>+0(SB), X3, X4
+	VPMADDUBSW   X1, X4, X4
+	VPSHUFB      interpolate4x4AVX2Taps24<>+0(SB), X3, X3
+	VPMADDUBSW   X2, X3, X3
+	VPADDSW      X3, X4, X4
+	VPMULHRSW    X0, X4, X4
+	VMOVQ        -2(BX)(SI*2), X3
+	VMOVHPS      -2(BX)(DI*1), X3, X3
+	VPSHUFB      interpolate4x4AVX2Taps13<>+0(SB), X3, X5
+	VPMADDUBSW   X1, X5, X5
+	VPSHUFB      interpolate4x4AVX2Taps24<>+0(SB), X3, X1
+	VPMADDUBSW   X2, X1, X1
+	VPADDSW      X1, X5, X5
+	VPMULHRSW    X0, X5, X5
+	VPACKUSWB    X5, X4, X4
+	VMOVD        X4, (AX)
+	VPEXTRD      $0x01, X4, (AX)(CX*1)
+	VPEXTRD      $0x02, X4, (AX)(CX*2)
+	VPEXTRD      $0x03, X4, (AX)(DX*1)
+	VZEROUPPER
+	RET
+
+vertical:
+	SUBQ         SI, BX
+	SUBQ         SI, BX
+	LEAQ         (BX)(SI*4), R8
+	VMOVD        (BX), X1
+	VPINSRD      $0x01, (BX)(SI*1), X1, X1
+	VPINSRD      $0x02, (BX)(SI*2), X1, X1
+	VPINSRD      $0x03, (BX)(DI*1), X1, X1
+	VMOVD        (R8), X2
+	VPINSRD      $0x01, (R8)(SI*1), X2, X2
+	VPINSRD      $0x02, (R8)(SI*2), X2, X2
+	VPINSRD      $0x03, (R8)(DI*1), X2, X2
+	VMOVD        (R8)(SI*4), X3
+	VPALIGNR     $0x04, X1, X2, X4
+	VPALIGNR     $0x08, X1, X2, X5
+	VPALIGNR     $0x0c, X1, X2, X6
+	VPALIGNR     $0x04, X2, X3, X3
+	VPBROADCASTD (R9), Y7
+	VPBROADCASTD 4(R9), Y8
+	VPBROADCASTD 8(R9), Y9
+	VPUNPCKLBW   X6, X4, X10
+	VPMADDUBSW   X8, X10, X10
+	VPUNPCKLBW   X3, X1, X11
+	VPMADDUBSW   X7, X11, X11
+	VPADDW       X11, X10, X10
+	VPUNPCKLBW   X2, X5, X11
+	VPMADDUBSW   X9, X11, X11
+	VPADDSW      X11, X10, X10
+	VPMULHRSW    X0, X10, X10
+	VPUNPCKHBW   X6, X4, X4
+	VPMADDUBSW   X8, X4, X4
+	VPUNPCKHBW   X3, X1, X1
+	VPMADDUBSW   X7, X1, X1
+	VPADDW       X1, X4, X4
+	VPUNPCKHBW   X2, X5, X1
+	VPMADDUBSW   X9, X1, X1
+	VPADDSW      X1, X4, X4
+	VPMULHRSW    X0, X4, X4
+	VPACKUSWB    X4, X10, X10
+	VMOVD        X10, (AX)
+	VPEXTRD      $0x01, X10, (AX)(CX*1)
+	VPEXTRD      $0x02, X10, (AX)(CX*2)
+	VPEXTRD      $0x03, X10, (AX)(DX*1)
+	VZEROUPPER
+	RET
+
+DATA halfPixels16AVX2Taps05<>+0(SB)/8, $0x0803070206010500
+DATA halfPixels16AVX2Taps05<>+8(SB)/8, $0x0c070b060a050904
+DATA halfPixels16AVX2Taps05<>+16(SB)/8, $0x0b060a0509040803
+DATA halfPixels16AVX2Taps05<>+24(SB)/8, $0x0f0a0e090d080c07
+GLOBL halfPixels16AVX2Taps05<>(SB), RODATA|NOPTR, $32
+
+DATA halfPixels16AVX2Taps13<>+0(SB)/8, $0x0604050304020301
+DATA halfPixels16AVX2Taps13<>+8(SB)/8, $0x0a08090708060705
+DATA halfPixels16AVX2Taps13<>+16(SB)/8, $0x0907080607050604
+DATA halfPixels16AVX2Taps13<>+24(SB)/8, $0x0d0b0c0a0b090a08
+GLOBL halfPixels16AVX2Taps13<>(SB), RODATA|NOPTR, $32
+
+DATA halfPixels16AVX2Taps24<>+0(SB)/8, $0x0705060405030402
+DATA halfPixels16AVX2Taps24<>+8(SB)/8, $0x0b090a0809070806
+DATA halfPixels16AVX2Taps24<>+16(SB)/8, $0x0a08090708060705
+DATA halfPixels16AVX2Taps24<>+24(SB)/8, $0x0e0c0d0b0c0a0b09
+GLOBL halfPixels16AVX2Taps24<>(SB), RODATA|NOPTR, $32
+
+// func halfPixels16AVX2(out *[1024]byte, src *byte, stride int, half *[3][4]int8)
+// Requires: AVX, AVX2
+TEXT ·halfPixels16AVX2(SB), NOSPLIT, $0-32
+	MOVQ         out+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         stride+16(FP), DX
+	VPCMPEQD     Y0, Y0, Y0
+	VPSRLW       $0x0f, Y0, Y0
+	VPSLLW       $0x08, Y0, Y0
+	MOVQ         half+24(FP), BX
+	VPBROADCASTD (BX), Y1
+	VPBROADCASTD 4(BX), Y2
+	VPBROADCASTD 8(BX), Y3
+	MOVQ         CX, BX
+
+	// The rows from the one above the block on, each for the block above and, a row further up, for the one below.
+	// The first goes to the end of the block to the right, which comes later.
+	MOVQ           AX, SI
+	MOVQ           $0x0000000000000008, DI
+	SUBQ           DX, CX
+	SUBQ           DX, CX
+	SUBQ           DX, CX
+	VBROADCASTI128 (CX), Y4
+	ADDQ           DX, CX
+	VMOVDQU        (CX), X5
+	VINSERTI128    $0x01, (CX)(DX*1), Y5, Y5
+	LEAQ           (CX)(DX*2), CX
+	VMOVDQU        (CX), X6
+	VINSERTI128    $0x01, (CX)(DX*1), Y6, Y6
+	LEAQ           (CX)(DX*2), CX
+	VPERM2I128     $0x21, Y5, Y4, Y4
+	VPERM2I128     $0x21, Y6, Y5, Y8
+
+vertical:
+	VMOVDQU        (CX), X7
+	VINSERTI128    $0x01, (CX)(DX*1), Y7, Y9
+	LEAQ           (CX)(DX*2), CX
+	VPERM2I128     $0x21, Y9, Y6, Y10
+	VPUNPCKLBW     Y6, Y5, Y11
+	VPMADDUBSW     Y2, Y11, Y11
+	VPUNPCKLBW     Y9, Y4, Y12
+	VPMADDUBSW     Y1, Y12, Y12
+	VPADDW         Y12, Y11, Y11
+	VPUNPCKLBW     Y10, Y8, Y12
+	VPMADDUBSW     Y3, Y12, Y12
+	VPADDSW        Y12, Y11, Y11
+	VPMULHRSW      Y0, Y11, Y11
+	VPUNPCKHBW     Y6, Y5, Y5
+	VPMADDUBSW     Y2, Y5, Y5
+	VPUNPCKHBW     Y9, Y4, Y4
+	VPMADDUBSW     Y1, Y4, Y4
+	VPADDW         Y4, Y5, Y5
+	VPUNPCKHBW     Y10, Y8, Y4
+	VPMADDUBSW     Y3, Y4, Y4
+	VPADDSW        Y4, Y5, Y5
+	VPMULHRSW      Y0, Y5, Y5
+	VPACKUSWB      Y5, Y11, Y11
+	VMOVDQU        Y11, (SI)
+	VMOVDQU        Y11, 752(SI)
+	VMOVDQA        Y8, Y4
+	VMOVDQA        Y6, Y5
+	VMOVDQA        Y10, Y8
+	VMOVDQA        Y9, Y6
+	ADDQ           $0x20, SI
+	DECQ           DI
+	JNE            vertical
+	VBROADCASTI128 (CX), Y9
+	ADDQ           DX, CX
+	VPERM2I128     $0x21, Y9, Y6, Y10
+	VPUNPCKLBW     Y6, Y5, Y11
+	VPMADDUBSW     Y2, Y11, Y11
+	VPUNPCKLBW     Y9, Y4, Y12
+	VPMADDUBSW     Y1, Y12, Y12
+	VPADDW         Y12, Y11, Y11
+	VPUNPCKLBW     Y10, Y8, Y12
+	VPMADDUBSW     Y3, Y12, Y12
+	VPADDSW        Y12, Y11, Y11
+	VPMULHRSW      Y0, Y11, Y11
+	VPUNPCKHBW     Y6, Y5, Y5
+	VPMADDUBSW     Y2, Y5, Y5
+	VPUNPCKHBW     Y9, Y4, Y4
+	VPMADDUBSW     Y1, Y4, Y4
+	VPADDW         Y4, Y5, Y5
+	VPUNPCKHBW     Y10, Y8, Y4
+	VPMADDUBSW     Y3, Y4, Y4
+	VPADDSW        Y4, Y5, Y5
+	VPMULHRSW      Y0, Y5, Y5
+	VPACKUSWB      Y5, Y11, Y11
+	VMOVDQU        X11, 1008(AX)
+
+	// To the left is what is to the right of the pixels before.
+	LEAQ -1(BX), CX
+	MOVQ $0x0000000000000008, DI
+
+horizontal:
+	VMOVDQU     -2(CX), X7
+	VINSERTI128 $0x01, 3(CX), Y7, Y4
+	VPSHUFB     halfPixels16AVX2Taps13<>+0(SB), Y4, Y5
+	VPMADDUBSW  Y2, Y5, Y5
+	VPSHUFB     halfPixels16AVX2Taps05<>+0(SB), Y4, Y6
+	VPMADDUBSW  Y1, Y6, Y6
+	VPADDW      Y6, Y5, Y5
+	VPSHUFB     halfPixels16AVX2Taps24<>+0(SB), Y4, Y4
+	VPMADDUBSW  Y3, Y4, Y4
+	VPADDSW     Y4, Y5, Y5
+	VPMULHRSW   Y0, Y5, Y5
+	VMOVDQU     -2(CX)(DX*1), X7
+	VINSERTI128 $0x01, 3(CX)(DX*1), Y7, Y4
+	VPSHUFB     halfPixels16AVX2Taps13<>+0(SB), Y4, Y6
+	VPMADDUBSW  Y2, Y6, Y6
+	VPSHUFB     halfPixels16AVX2Taps05<>+0(SB), Y4, Y8
+	VPMADDUBSW  Y1, Y8, Y8
+	VPADDW      Y8, Y6, Y6
+	VPSHUFB     halfPixels16AVX2Taps24<>+0(SB), Y4, Y4
+	VPMADDUBSW  Y3, Y4, Y4
+	VPADDSW     Y4, Y6, Y6
+	VPMULHRSW   Y0, Y6, Y6
+	LEAQ        (CX)(DX*2), CX
+	VPACKUSWB   Y6, Y5, Y5
+	VPERMQ      $0xd8, Y5, Y5
+	VMOVDQU     Y5, 256(AX)
+	VMOVDQU     -2(BX), X7
+	VINSERTI128 $0x01, 3(BX), Y7, Y4
+	VPSHUFB     halfPixels16AVX2Taps13<>+0(SB), Y4, Y5
+	VPMADDUBSW  Y2, Y5, Y5
+	VPSHUFB     halfPixels16AVX2Taps05<>+0(SB), Y4, Y6
+	VPMADDUBSW  Y1, Y6, Y6
+	VPADDW      Y6, Y5, Y5
+	VPSHUFB     halfPixels16AVX2Taps24<>+0(SB), Y4, Y4
+	VPMADDUBSW  Y3, Y4, Y4
+	VPADDSW     Y4, Y5, Y5
+	VPMULHRSW   Y0, Y5, Y5
+	VMOVDQU     -2(BX)(DX*1), X7
+	VINSERTI128 $0x01, 3(BX)(DX*1), Y7, Y4
+	VPSHUFB     halfPixels16AVX2Taps13<>+0(SB), Y4, Y6
+	VPMADDUBSW  Y2, Y6, Y6
+	VPSHUFB     halfPixels16AVX2Taps05<>+0(SB), Y4, Y8
+	VPMADDUBSW  Y1, Y8, Y8
+	VPADDW      Y8, Y6, Y6
+	VPSHUFB     halfPixels16AVX2Taps24<>+0(SB), Y4, Y4
+	VPMADDUBSW  Y3, Y4, Y4
+	VPADDSW     Y4, Y6, Y6
+	VPMULHRSW   Y0, Y6, Y6
+	LEAQ        (BX)(DX*2), BX
+	VPACKUSWB   Y6, Y5, Y5
+	VPERMQ      $0xd8, Y5, Y5
+	VMOVDQU     Y5, 512(AX)
+	ADDQ        $0x20, AX
+	DECQ        DI
+	JNE         horizontal
+	VZEROUPPER
+	RET
+
+// func intraDC16(dst *byte, dstStride int, corner *byte, stride int)
 // Requires: SSE2
-TEXT ·trueMotion8(SB), NOSPLIT, $0-32
-	MOVQ      dst+0(FP), AX
-	MOVQ      dstStride+8(FP), CX
-	LEAQ      (CX)(CX*2), DX
-	MOVQ      corner+16(FP), DX
-	MOVQ      stride+24(FP), BX
-	LEAQ      (BX)(BX*2), SI
-	PXOR      X0, X0
-	MOVQ      1(DX), X1
-	PUNPCKLBW X0, X1
-	MOVBLZX   (DX), SI
-	MOVQ      $0x0000000000000008, DI
+TEXT ·intraDC16(SB), NOSPLIT, $0-32
+	MOVQ    dst+0(FP), AX
+	MOVQ    dstStride+8(FP), CX
+	LEAQ    (CX)(CX*2), DX
+	MOVQ    corner+16(FP), BX
+	MOVQ    stride+24(FP), SI
+	LEAQ    (SI)(SI*2), DI
+	MOVOU   1(BX), X0
+	PXOR    X1, X1
+	PSADBW  X1, X0
+	PSHUFD  $0xee, X0, X1
+	PADDQ   X1, X0
+	MOVD    X0, R8
+	MOVQ    BX, R10
+	ADDQ    SI, R10
+	MOVBLZX (R10), R9
+	ADDL    R9, R8
+	MOVBLZX (R10)(SI*1), R9
+	ADDL    R9, R8
+	MOVBLZX (R10)(SI*2), R9
+	ADDL    R9, R8
+	MOVBLZX (R10)(DI*1), R9
+	ADDL    R9, R8
+	LEAQ    (R10)(SI*4), R10
+	MOVBLZX (R10), R9
+	ADDL    R9, R8
+	MOVBLZX (R10)(SI*1), R9
+	ADDL    R9, R8
+	MOVBLZX (R10)(SI*2), R9
+	ADDL    R9, R8
+	MOVBLZX (R10)(DI*1), R9
+	ADDL    R9, R8
+	LEAQ    (R10)(SI*4), R10
+	MOVBLZX (R10), R9
+	ADDL    R9, R8
+	MOVBLZX (R10)(SI*1), R9
+	ADDL    R9, R8
+	MOVBLZX (R10)(SI*2), R9
+	ADDL    R9, R8
+	MOVBLZX (R10)(DI*1), R9
+	ADDL    R9, R8
+	LEAQ    (R10)(SI*4), R10
+	MOVBLZX (R10), R9
+	ADDL    R9, R8
+	MOVBLZX (R10)(SI*1), R9
+	ADDL    R9, R8
+	MOVBLZX (R10)(SI*2), R9
+	ADDL    R9, R8
+	MOVBLZX (R10)(DI*1), R9
+	ADDL    R9, R8
+	ADDL    $0x10, R8
+	SHRL    $0x05, R8
+	IMUL3L  $0x01010101, R8, R8
+	MOVD    R8, X0
+	PSHUFD  $0x00, X0, X0
+	MOVQ    $0x0000000000000010, DI
+	ADDQ    SI, BX
 
 rows:
-	ADDQ     BX, DX
-	MOVBLZX  (DX), R8
-	SUBL     SI, R8
-	MOVD     R8, X0
-	PSHUFLW  $0x00, X0, X0
-	PSHUFD   $0x00, X0, X0
-	MOVO     X0, X0
-	PADDW    X1, X0
-	PACKUSWB X0, X0
-	MOVQ     X0, (AX)
-	ADDQ     CX, AX
-	DECQ     DI
-	JNE      rows
+	MOVOU X0, (AX)
+	MOVOU X0, (AX)(CX*1)
+	MOVOU X0, (AX)(CX*2)
+	MOVOU X0, (AX)(DX*1)
+	LEAQ  (BX)(SI*4), BX
+	LEAQ  (AX)(CX*4), AX
+	SUBQ  $0x04, DI
+	JNE   rows
 	RET
+
+// func intraV16(dst *byte, dstStride int, corner *byte, stride int)
+// Requires: SSE2
+TEXT ·intraV16(SB), NOSPLIT, $0-32
+	MOVQ  dst+0(FP), AX
+	MOVQ  dstStride+8(FP), CX
+	LEAQ  (CX)(CX*2), DX
+	MOVQ  corner+16(FP), BX
+	MOVQ  stride+24(FP), SI
+	LEAQ  (SI)(SI*2), DI
+	MOVOU 1(BX), X0
+	MOVQ  $0x0000000000000010, DI
+	ADDQ  SI, BX
+
+rows:
+	MOVOU X0, (AX)
+	MOVOU X0, (AX)(CX*1)
+	MOVOU X0, (AX)(CX*2)
+	MOVOU X0, (AX)(DX*1)
+	LEAQ  (BX)(SI*4), BX
+	LEAQ  (AX)(CX*4), AX
+	SUBQ  $0x04, DI
+	JNE   rows
+	RET
+
+// func intraH16(dst *byte, dstStride int, corner *byte, stride int)
+// Requires: SSE2
+TEXT ·intraH16(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ dstStride+8(FP), CX
+	LEAQ (CX)(CX*2), DX
+	MOVQ corner+16(FP), BX
+	MOVQ stride+24(FP), SI
+	LEAQ (SI)(SI*2), DI
+	MOVQ $0x0000000000000010, R8
+	ADDQ SI, BX
+
+rows:
+	MOVBLZX (BX), R9
+	IMUL3L  $0x01010101, R9, R9
+	MOVD    R9, X0
+	PSHUFD  $0x00, X0, X0
+	MOVOU   X0, (AX)
+	MOVBLZX (BX)(SI*1), R9
+	IMUL3L  $0x01010101, R9, R9
+	MOVD    R9, X0
+	PSHUFD  $0x00, X0, X0
+	MOVOU   X0, (AX)(CX*1)
+	MOVBLZX (BX)(SI*2), R9
+	IMUL3L  $0x01010101, R9, R9
+	MOVD    R9, X0
+	PSHUFD  $0x00, X0, X0
+	MOVOU   X0, (AX)(CX*2)
+	MOVBLZX (BX)(DI*1), R9
+	IMUL3L  $0x01010101, R9, R9
+	MOVD    R9, X0
+	PSHUFD  $0x00, X0, X0
+	MOVOU   X0, (AX)(DX*1)
+	LEAQ    (BX)(SI*4), BX
+	LEAQ    (AX)(CX*4), AX
+	SUBQ    $0x04, R8
+	JNE     rows
+	RET
+
+// func intraTM16(dst *byte, dstStride int, corner *byte, stride int)
+// Requires: SSE2
+TEXT ·intraTM16(SB), NOSPLIT, $0-32
+	MOVQ    dst+0(FP), AX
+	MOVQ    dstStride+8(FP), CX
+	LEAQ    (CX)(CX*2), DX
+	MOVQ    corner+16(FP), BX
+	MOVQ    stride+24(FP), SI
+	LEAQ    (SI)(SI*2), DI
+	MOVOU   1(BX), X0
+	MOVBLZX (BX), R8
+	IMUL3L  $0x01010101, R8, R8
+	MOVD    R8, X1
+	PSHUFD  $0x00, X1, X1
+	MOVO    X0, X2
+	PSUBUSB X1, X2
+	PSUBUSB X0, X1
+	MOVQ    $0x0000000000000010, R8
+	ADDQ    SI, BX
+
+rows:
+	MOVBLZX (BX), R9
+	IMUL3L  $0x01010101, R9, R9
+	MOVD    R9, X0
+	PSHUFD  $0x00, X0, X0
+	PADDUSB X2, X0
+	PSUBUSB X1, X0
+	MOVOU   X0, (AX)
+	MOVBLZX (BX)(SI*1), R9
+	IMUL3L  $0x01010101, R9, R9
+	MOVD    R9, X0
+	PSHUFD  $0x00, X0, X0
+	PADDUSB X2, X0
+	PSUBUSB X1, X0
+	MOVOU   X0, (AX)(CX*1)
+	MOVBLZX (BX)(SI*2), R9
+	IMUL3L  $0x01010101, R9, R9
+	MOVD    R9, X0
+	PSHUFD  $0x00, X0, X0
+	PADDUSB X2, X0
+	PSUBUSB X1, X0
+	MOVOU   X0, (AX)(CX*2)
+	MOVBLZX (BX)(DI*1), R9
+	IMUL3L  $0x01010101, R9, R9
+	MOVD    R9, X0
+	PSHUFD  $0x00, X0, X0
+	PADDUSB X2, X0
+	PSUBUSB X1, X0
+	MOVOU   X0, (AX)(DX*1)
+	LEAQ    (BX)(SI*4), BX
+	LEAQ    (AX)(CX*4), AX
+	SUBQ    $0x04, R8
+	JNE     rows
+	RET
+
+// func intraDC8(dst *byte, dstStride int, corner *byte, stride int)
+// Requires: SSE2
+TEXT ·intraDC8(SB), NOSPLIT, $0-32
+	MOVQ    dst+0(FP), AX
+	MOVQ    dstStride+8(FP), CX
+	LEAQ    (CX)(CX*2), DX
+	MOVQ    corner+16(FP), BX
+	MOVQ    stride+24(FP), SI
+	LEAQ    (SI)(SI*2), DI
+	MOVQ    1(BX), X0
+	PXOR    X1, X1
+	PSADBW  X1, X0
+	MOVD    X0, R8
+	MOVQ    BX, R10
+	ADDQ    SI, R10
+	MOVBLZX (R10), R9
+	ADDL    R9, R8
+	MOVBLZX (R10)(SI*1), R9
+	ADDL    R9, R8
+	MOVBLZX (R10)(SI*2), R9
+	ADDL    R9, R8
+	MOVBLZX (R10)(DI*1), R9
+	ADDL    R9, R8
+	LEAQ    (R10)(SI*4), R10
+	MOVBLZX (R10), R9
+	ADDL    R9, R8
+	MOVBLZX (R10)(SI*1), R9
+	ADDL    R9, R8
+	MOVBLZX (R10)(SI*2), R9
+	ADDL    R9, R8
+	MOVBLZX (R10)(DI*1), R9
+	ADDL    R9, R8
+	ADDL    $0x08, R8
+	SHRL    $0x04, R8
+	IMUL3L  $0x01010101, R8, R8
+	MOVD    R8, X0
+	PSHUFD  $0x00, X0, X0
+	MOVQ    $0x0000000000000008, DI
+	ADDQ    SI, BX
+
+rows:
+	MOVQ X0, (AX)
+	MOVQ X0, (AX)(CX*1)
+	MOVQ X0, (AX)(CX*2)
+	MOVQ X0, (AX)(DX*1)
+	LEAQ (BX)(SI*4), BX
+	LEAQ (AX)(CX*4), AX
+	SUBQ $0x04, DI
+	JNE  rows
+	RET
+
+// func intraV8(dst *byte, dstStride int, corner *byte, stride int)
+// Requires: SSE2
+TEXT ·intraV8(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ dstStride+8(FP), CX
+	LEAQ (CX)(CX*2), DX
+	MOVQ corner+16(FP), BX
+	MOVQ stride+24(FP), SI
+	LEAQ (SI)(SI*2), DI
+	MOVQ 1(BX), X0
+	MOVQ $0x0000000000000008, DI
+	ADDQ SI, BX
+
+rows:
+	MOVQ X0, (AX)
+	MOVQ X0, (AX)(CX*1)
+	MOVQ X0, (AX)(CX*2)
+	MOVQ X0, (AX)(DX*1)
+	LEAQ (BX)(SI*4), BX
+	LEAQ (AX)(CX*4), AX
+	SUBQ $0x04, DI
+	JNE  rows
+	RET
+
+// func intraH8(dst *byte, dstStride int, corner *byte, stride int)
+// Requires: SSE2
+TEXT ·intraH8(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ dstStride+8(FP), CX
+	LEAQ (CX)(CX*2), DX
+	MOVQ corner+16(FP), BX
+	MOVQ stride+24(FP), SI
+	LEAQ (SI)(SI*2), DI
+	MOVQ $0x0000000000000008, R8
+	ADDQ SI, BX
+
+rows:
+	MOVBLZX (BX), R9
+	IMUL3L  $0x01010101, R9, R9
+	MOVD    R9, X0
+	PSHUFD  $0x00, X0, X0
+	MOVQ    X0, (AX)
+	MOVBLZX (BX)(SI*1), R9
+	IMUL3L  $0x01010101, R9, R9
+	MOVD    R9, X0
+	PSHUFD  $0x00, X0, X0
+	MOVQ    X0, (AX)(CX*1)
+	MOVBLZX (BX)(SI*2), R9
+	IMUL3L  $0x01010101, R9, R9
+	MOVD    R9, X0
+	PSHUFD  $0x00, X0, X0
+	MOVQ    X0, (AX)(CX*2)
+	MOVBLZX (BX)(DI*1), R9
+	IMUL3L  $0x01010101, R9, R9
+	MOVD    R9, X0
+	PSHUFD  $0x00, X0, X0
+	MOVQ    X0, (AX)(DX*1)
+	LEAQ    (BX)(SI*4), BX
+	LEAQ    (AX)(CX*4), AX
+	SUBQ    $0x04, R8
+	JNE     rows
+	RET
+
+// func intraTM8(dst *byte, dstStride int, corner *byte, stride int)
+// Requires: SSE2
+TEXT ·intraTM8(SB), NOSPLIT, $0-32
+	MOVQ    dst+0(FP), AX
+	MOVQ    dstStride+8(FP), CX
+	LEAQ    (CX)(CX*2), DX
+	MOVQ    corner+16(FP), BX
+	MOVQ    stride+24(FP), SI
+	LEAQ    (SI)(SI*2), DI
+	MOVQ    1(BX), X0
+	MOVBLZX (BX), R8
+	IMUL3L  $0x01010101, R8, R8
+	MOVD    R8, X1
+	PSHUFD  $0x00, X1, X1
+	MOVO    X0, X2
+	PSUBUSB X1, X2
+	PSUBUSB X0, X1
+	MOVQ    $0x0000000000000008, R8
+	ADDQ    SI, BX
+
+rows:
+	MOVBLZX (BX), R9
+	IMUL3L  $0x01010101, R9, R9
+	MOVD    R9, X0
+	PSHUFD  $0x00, X0, X0
+	PADDUSB X2, X0
+	PSUBUSB X1, X0
+	MOVQ    X0, (AX)
+	MOVBLZX (BX)(SI*1), R9
+	IMUL3L  $0x01010101, R9, R9
+	MOVD    R9, X0
+	PSHUFD  $0x00, X0, X0
+	PADDUSB X2, X0
+	PSUBUSB X1, X0
+	MOVQ    X0, (AX)(CX*1)
+	MOVBLZX (BX)(SI*2), R9
+	IMUL3L  $0x01010101, R9, R9
+	MOVD    R9, X0
+	PSHUFD  $0x00, X0, X0
+	PADDUSB X2, X0
+	PSUBUSB X1, X0
+	MOVQ    X0, (AX)(CX*2)
+	MOVBLZX (BX)(DI*1), R9
+	IMUL3L  $0x01010101, R9, R9
+	MOVD    R9, X0
+	PSHUFD  $0x00, X0, X0
+	PADDUSB X2, X0
+	PSUBUSB X1, X0
+	MOVQ    X0, (AX)(DX*1)
+	LEAQ    (BX)(SI*4), BX
+	LEAQ    (AX)(CX*4), AX
+	SUBQ    $0x04, R8
+	JNE     rows
+	RET
+
+DATA intra4x4AllAVX2Around<>+0(SB)/8, $0x0605040302010000
+DATA intra4x4AllAVX2Around<>+8(SB)/8, $0x0f0f0f0e0d0c0b07
+GLOBL intra4x4AllAVX2Around<>(SB), RODATA|NOPTR, $16
+
+DATA intra4x4AllAVX2Before<>+0(SB)/8, $0x0504030201000000
+DATA intra4x4AllAVX2Before<>+8(SB)/8, $0x0f0f0e0d0c0b0706
+GLOBL intra4x4AllAVX2Before<>(SB), RODATA|NOPTR, $16
+
+DATA intra4x4AllAVX2After<>+0(SB)/8, $0x0706050403020100
+DATA intra4x4AllAVX2After<>+8(SB)/8, $0x0f0f0f0f0e0d0c0b
+GLOBL intra4x4AllAVX2After<>(SB), RODATA|NOPTR, $16
+
+// func intra4x4AllAVX2(out *[10][16]byte, e *[13]byte)
+// Requires: AVX
+TEXT ·intra4x4AllAVX2(SB), NOSPLIT, $0-16
+	MOVQ    out+0(FP), AX
+	MOVQ    e+8(FP), CX
+	VMOVQ   (CX), X0
+	VMOVHPS 5(CX), X0, X0
+
+	// Means of i and i+1, and those around i: of i and of the mean of its neighbours, rounded down.
+	VPSHUFB  intra4x4AllAVX2Around<>+0(SB), X0, X1
+	VPSHUFB  intra4x4AllAVX2Before<>+0(SB), X0, X2
+	VPSHUFB  intra4x4AllAVX2After<>+0(SB), X0, X3
+	VPAVGB   X3, X1, X4
+	VPAVGB   X3, X2, X5
+	VPXOR    X3, X2, X2
+	VPCMPEQD X3, X3, X3
+	VPABSB   X3, X3
+	VPAND    X3, X2, X2
+	VPSUBB   X2, X5, X5
+	VPAVGB   X1, X5, X5
+
+	// BDCPred: (sum+4)>>3 is sum>>2, halved and rounded up.
+	VPSHUFB intra4x4AllAVX2Neighbours<>+0(SB), X0, X1
+	VPXOR   X2, X2, X2
+	VPSADBW X2, X1, X1
+	VPSRLW  $0x02, X1, X1
+	VPAVGW  X2, X1, X1
+	VPSHUFB X2, X1, X1
+	VMOVDQU X1, (AX)
+
+	// BTMPred, as in intraTM16.
+	VPSHUFB  intra4x4AllAVX2Above<>+0(SB), X0, X1
+	VPSHUFB  intra4x4AllAVX2Corner<>+0(SB), X0, X2
+	VPSHUFB  intra4x4AllAVX2Left<>+0(SB), X0, X0
+	VPSUBUSB X2, X1, X3
+	VPADDUSB X3, X0, X0
+	VPSUBUSB X1, X2, X3
+	VPSUBUSB X3, X0, X0
+	VMOVDQU  X0, 16(AX)
+
+	// BVEPred, BHEPred, BLDPred, BRDPred: of means of three.
+	VPSHUFB intra4x4AllAVX2VE<>+0(SB), X5, X0
+	VMOVDQU X0, 32(AX)
+	VPSHUFB intra4x4AllAVX2HE<>+0(SB), X5, X0
+	VMOVDQU X0, 48(AX)
+	VPSHUFB intra4x4AllAVX2LD<>+0(SB), X5, X0
+	VMOVDQU X0, 64(AX)
+	VPSHUFB intra4x4AllAVX2RD<>+0(SB), X5, X0
+	VMOVDQU X0, 80(AX)
+
+	// BVRPred, BVLPred: of means of three from place 2 to 11, and of two from 4 to 8.
+	VPSRLDQ  $0x03, X5, X0
+	VPSLLDQ  $0x06, X4, X1
+	VPBLENDW $0xe0, X1, X0, X0
+	VPSHUFB  intra4x4AllAVX2VR<>+0(SB), X0, X1
+	VMOVDQU  X1, 96(AX)
+	VPSHUFB  intra4x4AllAVX2VL<>+0(SB), X0, X0
+	VMOVDQU  X0, 112(AX)
+
+	// BHDPred, BHUPred: of means of both kinds up to place 6.
+	VPUNPCKLQDQ X5, X4, X0
+	VPSHUFB     intra4x4AllAVX2HD<>+0(SB), X0, X1
+	VMOVDQU     X1, 128(AX)
+	VPSHUFB     intra4x4AllAVX2HU<>+0(SB), X0, X0
+	VMOVDQU     X0, 144(AX)
+	VZEROUPPER
+	RET
+
+DATA intra4x4AllAVX2Neighbours<>+0(SB)/8, $0x0b07060503020100
+DATA intra4x4AllAVX2Neighbours<>+8(SB)/8, $0xffffffffffffffff
+GLOBL intra4x4AllAVX2Neighbours<>(SB), RODATA|NOPTR, $16
+
+DATA intra4x4AllAVX2Above<>+0(SB)/8, $0x0b0706050b070605
+DATA intra4x4AllAVX2Above<>+8(SB)/8, $0x0b0706050b070605
+GLOBL intra4x4AllAVX2Above<>(SB), RODATA|NOPTR, $16
+
+DATA intra4x4AllAVX2Corner<>+0(SB)/8, $0x0404040404040404
+DATA intra4x4AllAVX2Corner<>+8(SB)/8, $0x0404040404040404
+GLOBL intra4x4AllAVX2Corner<>(SB), RODATA|NOPTR, $16
+
+DATA intra4x4AllAVX2Left<>+0(SB)/8, $0x0202020203030303
+DATA intra4x4AllAVX2Left<>+8(SB)/8, $0x0000000001010101
+GLOBL intra4x4AllAVX2Left<>(SB), RODATA|NOPTR, $16
+
+DATA intra4x4AllAVX2VE<>+0(SB)/8, $0x0908070609080706
+DATA intra4x4AllAVX2VE<>+8(SB)/8, $0x0908070609080706
+GLOBL intra4x4AllAVX2VE<>(SB), RODATA|NOPTR, $16
+
+DATA intra4x4AllAVX2HE<>+0(SB)/8, $0x0303030304040404
+DATA intra4x4AllAVX2HE<>+8(SB)/8, $0x0101010102020202
+GLOBL intra4x4AllAVX2HE<>(SB), RODATA|NOPTR, $16
+
+DATA intra4x4AllAVX2LD<>+0(SB)/8, $0x0b0a09080a090807
+DATA intra4x4AllAVX2LD<>+8(SB)/8, $0x0d0c0b0a0c0b0a09
+GLOBL intra4x4AllAVX2LD<>(SB), RODATA|NOPTR, $16
+
+DATA intra4x4AllAVX2RD<>+0(SB)/8, $0x0706050408070605
+DATA intra4x4AllAVX2RD<>+8(SB)/8, $0x0504030206050403
+GLOBL intra4x4AllAVX2RD<>(SB), RODATA|NOPTR, $16
+
+DATA intra4x4AllAVX2VR<>+0(SB)/8, $0x050403020e0d0c0b
+DATA intra4x4AllAVX2VR<>+8(SB)/8, $0x040302000d0c0b01
+GLOBL intra4x4AllAVX2VR<>(SB), RODATA|NOPTR, $16
+
+DATA intra4x4AllAVX2VL<>+0(SB)/8, $0x070605040f0e0d0c
+DATA intra4x4AllAVX2VL<>+8(SB)/8, $0x09070605080f0e0d
+GLOBL intra4x4AllAVX2VL<>(SB), RODATA|NOPTR, $16
+
+DATA intra4x4AllAVX2HD<>+0(SB)/8, $0x0d040c030f0e0d04
+DATA intra4x4AllAVX2HD<>+8(SB)/8, $0x0b020a010c030b02
+GLOBL intra4x4AllAVX2HD<>(SB), RODATA|NOPTR, $16
+
+DATA intra4x4AllAVX2HU<>+0(SB)/8, $0x09010a020a020b03
+DATA intra4x4AllAVX2HU<>+8(SB)/8, $0x0000000000000901
+GLOBL intra4x4AllAVX2HU<>(SB), RODATA|NOPTR, $16

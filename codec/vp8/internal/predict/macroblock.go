@@ -10,26 +10,31 @@ import (
 // vectors (bitstream version 3).
 func Macroblock(f *Filter, pic, ref *picture.Picture, m *mode.Macroblock, col, row int, fullPixel bool) {
 	y, u := &pic.Y, &pic.U
-	dst := y.Pix[y.At(col*16, row*16):]
+	dst, at := y.Pix[y.At(col*16, row*16):], u.At(col*8, row*8)
 	if m.YMode != entropy.SplitMV {
-		f.Inter(dst, y.Stride, &ref.Y, col*128+int(m.MV.X)*2, row*128+int(m.MV.Y)*2, 16, 16)
-		cx, cy := int(m.MV.X), int(m.MV.Y)
-		if fullPixel {
-			cx, cy = cx&^7, cy&^7
-		}
-		at := u.At(col*8, row*8)
-		f.Inter(pic.U.Pix[at:], u.Stride, &ref.U, col*64+cx, row*64+cy, 8, 8)
-		f.Inter(pic.V.Pix[at:], u.Stride, &ref.V, col*64+cx, row*64+cy, 8, 8)
+		f.InterMacroblock(dst, pic.U.Pix[at:], pic.V.Pix[at:], y.Stride, u.Stride, ref, m.MV, col, row, fullPixel)
 		return
 	}
 	LumaSplit(f, dst, y.Stride, &ref.Y, m, col, row)
 	for b := range 4 {
 		bx, by := b&1, b>>1
 		cx, cy := ChromaMV(m, bx, by, fullPixel)
-		at := u.At(col*8+bx*4, row*8+by*4)
-		f.Inter(pic.U.Pix[at:], u.Stride, &ref.U, col*64+bx*32+cx, row*64+by*32+cy, 4, 4)
-		f.Inter(pic.V.Pix[at:], u.Stride, &ref.V, col*64+bx*32+cx, row*64+by*32+cy, 4, 4)
+		at := at + by*4*u.Stride + bx*4
+		f.InterUV(pic.U.Pix[at:], pic.V.Pix[at:], u.Stride, ref, col*64+bx*32+cx, row*64+by*32+cy, 4)
 	}
+}
+
+// InterMacroblock predicts a macroblock with one vector into y, u and v. fullPixel takes the fractions off the chroma vector.
+func (f *Filter) InterMacroblock(y, u, v []byte, strideY, strideUV int,
+	ref *picture.Picture, mv mode.MV, col, row int, fullPixel bool) {
+	if (mv.X|mv.Y)&7 == 0 && copyFrom(ref, col*8+int(mv.X)>>3, row*8+int(mv.Y)>>3, y, u, v, strideY, strideUV) {
+		return
+	}
+	f.Inter(y, strideY, &ref.Y, col*128+int(mv.X)*2, row*128+int(mv.Y)*2, 16, 16)
+	if fullPixel {
+		mv.X, mv.Y = mv.X&^7, mv.Y&^7
+	}
+	f.InterUV(u, v, strideUV, ref, col*64+int(mv.X), row*64+int(mv.Y), 8)
 }
 
 // LumaSplit makes the luma prediction of a macroblock with split vectors into dst.

@@ -48,6 +48,7 @@ type coder struct {
 	candidates        []candidate
 	interCost         int // of the best inter candidate: SATD and rate
 	scratch           [256]byte
+	sides             motion.Scratch
 	work              [workSize]byte // 4x4 intra reconstruction with its surroundings
 }
 

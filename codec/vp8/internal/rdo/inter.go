@@ -114,7 +114,7 @@ func (c *coder) search(ref uint8) mode.MV {
 		starts := [...]mode.MV{c.near.Best, c.near.Nearest, c.near.Near, c.around.Left.MV, c.around.Above.MV, c.around.AboveLeft.MV}
 		r := c.block.Integer(starts[:], c.f.Speed.Step)
 		if c.f.Speed.Subpel {
-			r = c.block.Refine(r.MV, distortion.SATD, c.f.Speed.Diagonals, &c.scratch)
+			r = c.block.Refine(r.MV, c.f.Speed.Diagonals, &c.sides)
 		}
 		*found = Found{r.MV, true}
 	}
@@ -176,7 +176,7 @@ func (c *coder) trySplit(ref uint8, whole mode.MV, shape uint8) bool {
 			starts := [...]mode.MV{whole, best, before, c.near.Best}
 			*r = b.Integer(starts[:], min(c.f.Speed.Step, 4))
 			if c.f.Speed.Subpel {
-				*r = b.Refine(r.MV, distortion.SATD, c.f.Speed.Diagonals, &c.scratch)
+				*r = b.Refine(r.MV, c.f.Speed.Diagonals, &c.sides)
 			}
 		}
 		consider(r.MV, r.Distortion)

@@ -124,9 +124,7 @@ func (c *coder) needLuma(p *prediction) {
 func (c *coder) needChroma(p *prediction) {
 	if p.has&hasChroma == 0 {
 		p.has |= hasChroma
-		r := c.f.Refs[p.ref]
-		filter.Inter(p.u[:], 8, &r.U, c.col*64+int(p.mv.X), c.row*64+int(p.mv.Y), 8, 8)
-		filter.Inter(p.v[:], 8, &r.V, c.col*64+int(p.mv.X), c.row*64+int(p.mv.Y), 8, 8)
+		filter.InterUV(p.u[:], p.v[:], 8, c.f.Refs[p.ref], c.col*64+int(p.mv.X), c.row*64+int(p.mv.Y), 8)
 	}
 }
 

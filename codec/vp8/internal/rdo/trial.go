@@ -37,8 +37,7 @@ func (c *coder) predictSplit(t *trial) {
 		bx, by := b&1, b>>1
 		cx, cy := predict.ChromaMV(&t.Macroblock, bx, by, false)
 		at := chromaAt(b, 8)
-		filter.Inter(t.p.u[at:], 8, &ref.U, c.col*64+bx*32+cx, c.row*64+by*32+cy, 4, 4)
-		filter.Inter(t.p.v[at:], 8, &ref.V, c.col*64+bx*32+cx, c.row*64+by*32+cy, 4, 4)
+		filter.InterUV(t.p.u[at:], t.p.v[at:], 8, ref, c.col*64+bx*32+cx, c.row*64+by*32+cy, 4)
 	}
 }
 
