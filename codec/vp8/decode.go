@@ -126,7 +126,8 @@ func (d *decoder) readPicture(s *State, pic *picture.Picture) error {
 	if f.Version == 0 || f.Version > 3 {
 		d.filter = &predict.SixTap
 	}
-	filter := loopfilter.New(f)
+	var filter loopfilter.Filter
+	filter.Set(f)
 	pic.IntraEdge()
 	for row := range rows {
 		d.left = token.Context{}

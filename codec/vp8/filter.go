@@ -10,7 +10,8 @@ import (
 //
 //  1. The search begins at the level of the last frame, which is seldom far off, or at one that a quantizer usually needs.
 //  2. Levels around the best so far are tried in ever smaller steps: each filters a copy of the luma, and what it leaves of the
-//     squared error decides. Below the highest efforts a sample of the macroblock rows stands for all.
+//     squared error decides. Below the highest efforts a sample of the macroblock rows stands for all; at the lowest ones the
+//     sample is smaller yet, and the level moves by one from frame to frame.
 //  3. The sharpness is tried in the same way, at the level found.
 //  4. The reconstruction is filtered for good.
 
@@ -19,7 +20,8 @@ func (e *encoder) chooseFilter() {
 	f := &e.header
 	e.searchFilter()
 	if f.FilterLevel > 0 {
-		filter := loopfilter.New(f)
+		var filter loopfilter.Filter
+		filter.Set(f)
 		for row := range e.rdo.Modes.Rows {
 			filter.Row(e.rdo.Recon, &e.rdo.Modes, row)
 		}
@@ -37,16 +39,19 @@ var sharpnesses = [...]int{2, 4, 6}
 // searchFilter does the steps 1 to 3.
 func (e *encoder) searchFilter() {
 	f := &e.header
-	measured := map[int]int{}
-	try := func(level int) int {
-		if err, ok := measured[level]; ok {
-			return err
-		}
-		f.FilterLevel = level
-		measured[level] = e.filteredError()
-		return measured[level]
+	var measured [maxFilterLevel + 1]struct {
+		done bool
+		err  int
 	}
-	best, step := int(e.state.memory.FilterLevel), 2
+	try := func(level int) int {
+		m := &measured[level]
+		if !m.done {
+			f.FilterLevel = level
+			m.done, m.err = true, e.filteredError()
+		}
+		return m.err
+	}
+	best, step := int(e.state.memory.FilterLevel), e.effort().filterStep
 	if f.Key || best == 0 {
 		best, step = f.Quantizers.Base*3/8, 8
 	}
@@ -78,8 +83,13 @@ func (e *encoder) searchFilter() {
 func (e *encoder) filteredError() int {
 	rows := e.rdo.Modes.Rows
 	every := e.effort().filterRows
-	filter := loopfilter.New(&e.header)
-	a, b := &e.source.Y, &e.trial.Y
+	unfiltered := e.header.FilterLevel == 0
+	var filter loopfilter.Filter
+	filter.Set(&e.header)
+	source, filtered := &e.source.Y, &e.trial.Y
+	if unfiltered {
+		filtered = &e.rdo.Recon.Y
+	}
 	sum := 0
 	for row := min(every/2, rows-1); row < rows; row += every {
 		// Filtering a row changes it and up to 3 lines above.
@@ -90,11 +100,12 @@ func (e *encoder) filteredError() int {
 				bottom += filterReach
 			}
 		}
-		copyLuma(e.trial, e.rdo.Recon, max(row*16-copyReach, 0), row*16+16, every > 1 || row == 0)
-		if e.header.FilterLevel > 0 {
+		if !unfiltered {
+			copyLuma(e.trial, e.rdo.Recon, max(row*16-copyReach, 0), row*16+16, every > 1 || row == 0)
 			filter.LumaRow(e.trial, &e.rdo.Modes, row)
 		}
-		sum += distortion.SSE(a.Pix[a.At(0, top):], a.Stride, b.Pix[b.At(0, top):], b.Stride, a.Width, bottom-top)
+		sum += distortion.SSE(source.Pix[source.At(0, top):], source.Stride, filtered.Pix[filtered.At(0, top):], filtered.Stride,
+			source.Width, bottom-top)
 	}
 	return sum
 }

@@ -15,6 +15,7 @@ const goldenInterval = 12
 type effort struct {
 	rdo        rdo.Speed
 	filterRows int  // every how many rows of macroblocks are filtered in the search for the loop filter
+	filterStep int  // the level's first step in that search
 	sharpness  bool // its sharpness is searched too
 }
 
@@ -24,14 +25,16 @@ var efforts = [MaxEffort + 1]effort{
 			Refs: 1, Step: 4, Candidates: 1,
 			IntraGate: 8, IntraModes: 1, EarlySkip: true,
 		},
-		filterRows: 8,
+		filterRows: 16,
+		filterStep: 1,
 	},
 	1: {
 		rdo: rdo.Speed{
 			Refs: 1, Step: 8, Subpel: true, Candidates: 1,
 			IntraGate: 8, IntraModes: 1, EarlySkip: true,
 		},
-		filterRows: 8,
+		filterRows: 16,
+		filterStep: 1,
 	},
 	2: {
 		rdo: rdo.Speed{
@@ -39,6 +42,7 @@ var efforts = [MaxEffort + 1]effort{
 			IntraGate: 10, IntraModes: 1, BModes: 1, EarlySkip: true,
 		},
 		filterRows: 8,
+		filterStep: 2,
 	},
 	3: {
 		rdo: rdo.Speed{
@@ -46,6 +50,7 @@ var efforts = [MaxEffort + 1]effort{
 			IntraGate: 10, IntraModes: 1, BModes: 1, Trellis: true, EarlySkip: true,
 		},
 		filterRows: 8,
+		filterStep: 2,
 	},
 	4: {
 		rdo: rdo.Speed{
@@ -53,6 +58,7 @@ var efforts = [MaxEffort + 1]effort{
 			IntraGate: 11, IntraModes: 1, BModes: 2, Trellis: true, EarlySkip: true,
 		},
 		filterRows: 8,
+		filterStep: 2,
 	},
 	5: {
 		rdo: rdo.Speed{
@@ -60,6 +66,7 @@ var efforts = [MaxEffort + 1]effort{
 			IntraGate: 12, IntraModes: 1, BModes: 2, Trellis: true, EarlySkip: true,
 		},
 		filterRows: 8,
+		filterStep: 2,
 	},
 	6: {
 		rdo: rdo.Speed{
@@ -67,6 +74,7 @@ var efforts = [MaxEffort + 1]effort{
 			IntraGate: 16, IntraModes: 1, BModes: 3, Trellis: true, EarlySkip: true,
 		},
 		filterRows: 4,
+		filterStep: 2,
 	},
 	7: {
 		rdo: rdo.Speed{
@@ -74,6 +82,7 @@ var efforts = [MaxEffort + 1]effort{
 			IntraGate: 20, IntraModes: 2, BModes: 3, Trellis: true, EarlySkip: true,
 		},
 		filterRows: 4,
+		filterStep: 2,
 		sharpness:  true,
 	},
 	8: {
@@ -82,6 +91,7 @@ var efforts = [MaxEffort + 1]effort{
 			IntraGate: 32, IntraModes: 2, BModes: 4, Trellis: true,
 		},
 		filterRows: 2,
+		filterStep: 2,
 		sharpness:  true,
 	},
 	9: {
@@ -90,6 +100,7 @@ var efforts = [MaxEffort + 1]effort{
 			IntraGate: 64, IntraModes: 3, BModes: 5, Trellis: true,
 		},
 		filterRows: 1,
+		filterStep: 2,
 		sharpness:  true,
 	},
 	10: {
@@ -98,6 +109,7 @@ var efforts = [MaxEffort + 1]effort{
 			IntraGate: rdo.NoGate, IntraModes: 4, BModes: 10, Trellis: true,
 		},
 		filterRows: 1,
+		filterStep: 2,
 		sharpness:  true,
 	},
 }

@@ -5,9 +5,10 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// loopfilter writes the kernels of package loopfilter: each of the three filters for upright and for lying edges.
+// loopfilter writes the kernels of package loopfilter: each of the three filters for upright and for lying edges, and, for AVX2,
+// those that filter all edges of a macroblock.
 //
-// A kernel takes 16 places of edges, 8 from each of two addresses: of luma the two halves of an edge, of chroma an edge of U and
+// A kernel of one edge takes 16 places of edges, 8 from each of two addresses: of luma the two halves of an edge, of chroma an edge of U and
 // the same one of V. Pixels are in 8 registers, p3 p2 p1 p0 | q0 q1 q2 q3, with a place in each byte.
 func (k *kernels) loopfilter() {
 	for _, upright := range []bool{true, false} {
@@ -15,6 +16,9 @@ func (k *kernels) loopfilter() {
 		k.edgeKernel("block", "blockEdgeGo", upright, []string{"edge", "interior", "highVar"}, k.blockEdge)
 		k.edgeKernel("simple", "simpleEdgeGo", upright, []string{"edge"}, k.simpleEdge)
 	}
+	c := newConstants(k)
+	k.normalAVX2(c)
+	k.simpleAVX2(c)
 }
 
 // Indices of an edge's pixels.

@@ -94,8 +94,17 @@ func blockEdgeGo(pix []byte, at, across, along, n int, p *params) {
 	}
 }
 
-// chromaPlaces is how long a macroblock's edges are in the chroma planes.
-const chromaPlaces = 8
+// Pixels on each side of an edge that the filters look at.
+const (
+	normalReach = 4
+	simpleReach = 2
+)
+
+// How long a macroblock's edges are, in luma and in the chroma planes.
+const (
+	lumaPlaces   = 16
+	chromaPlaces = 8
+)
 
 // macroblockEdgesGo and blockEdgesGo filter the same edge in two planes.
 func macroblockEdgesGo(u, v []byte, at, across, along int, p *params) {
@@ -106,4 +115,68 @@ func macroblockEdgesGo(u, v []byte, at, across, along int, p *params) {
 func blockEdgesGo(u, v []byte, at, across, along int, p *params) {
 	blockEdgeGo(u, at, across, along, chromaPlaces, p)
 	blockEdgeGo(v, at, across, along, chromaPlaces, p)
+}
+
+// block is a macroblock of a picture. Its first pixels are y[at], u[chromaAt] and v[chromaAt]. Without u and v it is only luma.
+type block struct {
+	y                      []byte
+	at, stride             int
+	u, v                   []byte
+	chromaAt, chromaStride int
+}
+
+// edges are those edges of a macroblock that are filtered.
+type edges int
+
+const (
+	leftEdge   edges = 1 << iota // towards the macroblock at the left
+	topEdge                      // towards the one above
+	innerEdges                   // between its blocks
+)
+
+// normalEdges filters a macroblock, the upright edges first (section 15.3).
+func normalEdges(b *block, p *params, which edges) {
+	luma := [...]direction{{leftEdge, 1, b.stride}, {topEdge, b.stride, 1}}
+	chroma := [...]direction{{leftEdge, 1, b.chromaStride}, {topEdge, b.chromaStride, 1}}
+	for i := range luma {
+		d := &luma[i]
+		if which&d.outer != 0 {
+			macroblockEdge(b.y, b.at, d.across, d.along, lumaPlaces, p)
+		}
+		if which&innerEdges != 0 {
+			for x := 4; x < lumaPlaces; x += 4 {
+				blockEdge(b.y, b.at+x*d.across, d.across, d.along, lumaPlaces, p)
+			}
+		}
+		if b.u == nil {
+			continue
+		}
+		d = &chroma[i]
+		if which&d.outer != 0 {
+			macroblockEdges(b.u, b.v, b.chromaAt, d.across, d.along, p)
+		}
+		if which&innerEdges != 0 {
+			blockEdges(b.u, b.v, b.chromaAt+4*d.across, d.across, d.along, p)
+		}
+	}
+}
+
+// simpleEdges filters a macroblock with the simple filter, which leaves chroma alone (section 15.2).
+func simpleEdges(b *block, p *params, which edges) {
+	for _, d := range [...]direction{{leftEdge, 1, b.stride}, {topEdge, b.stride, 1}} {
+		if which&d.outer != 0 {
+			simpleEdge(b.y, b.at, d.across, d.along, p.edge)
+		}
+		if which&innerEdges != 0 {
+			for x := 4; x < lumaPlaces; x += 4 {
+				simpleEdge(b.y, b.at+x*d.across, d.across, d.along, p.subEdge)
+			}
+		}
+	}
+}
+
+// direction is one of the two in which edges run.
+type direction struct {
+	outer         edges // the edge towards another macroblock
+	across, along int
 }

@@ -2,18 +2,14 @@
 
 package loopfilter
 
+import "salsify/codec/vp8/internal/simd"
+
 // Kernels take 8 places of an edge from each of two addresses: the halves of an edge of luma, an edge of U and the same one of V,
 // or, of an edge that is only 8 places long, twice the same, which does it no harm.
 const half = 8
 
 // maxLimit is the highest limit that a kernel can tell from what saturates. No level has one as high.
 const maxLimit = 254
-
-// Pixels on each side of an edge that the filters look at.
-const (
-	normalReach = 4
-	simpleReach = 2
-)
 
 // check panics unless all pixels of half an edge are within pix, and gives the address of its first place. Assembly sees
 // neither lengths nor capacities.
@@ -77,4 +73,56 @@ func simpleEdge(pix []byte, at, across, along int, limit int32) {
 	} else {
 		simpleLying(a, b, across, int(limit))
 	}
+}
+
+// normalMacroblock is normalEdges, in one call where the CPU can.
+func normalMacroblock(b *block, p *params, which edges) {
+	switch {
+	case !simd.Has[simd.AVX2]:
+		normalEdges(b, p, which)
+	case b.u == nil:
+		lumaAVX2(b, p, which)
+	default:
+		normalAVX2(b.checkLuma(which), b.checkChroma(b.u, which), b.checkChroma(b.v, which), b.stride, b.chromaStride,
+			&p.edge, int(which))
+	}
+}
+
+// simpleMacroblock is simpleEdges, in one call where the CPU can and it pays.
+func simpleMacroblock(b *block, p *params, which edges) {
+	if simd.Has[simd.AVX2] && which&innerEdges != 0 {
+		simpleAVX2(b.checkLuma(which), b.stride, &p.edge, int(which))
+	} else {
+		simpleEdges(b, p, which)
+	}
+}
+
+// lumaAVX2 filters a macroblock of luma, and with it chroma that is not the picture's: flat, so that it stays.
+func lumaAVX2(b *block, p *params, which edges) {
+	const stride = normalReach + chromaPlaces
+	var flat [stride * stride]byte
+	chroma := &flat[normalReach*stride+normalReach]
+	normalAVX2(b.checkLuma(which), chroma, chroma, b.stride, stride, &p.edge, int(which))
+}
+
+// checkLuma panics unless all pixels that the edges' filters look at are there, and gives the address of the first one of the
+// macroblock. checkChroma does it for a chroma plane.
+func (b *block) checkLuma(which edges) *byte {
+	return checkBlock(b.y, b.at, b.stride, lumaPlaces, which)
+}
+
+func (b *block) checkChroma(plane []byte, which edges) *byte {
+	return checkBlock(plane, b.chromaAt, b.chromaStride, chromaPlaces, which)
+}
+
+func checkBlock(pix []byte, at, stride, size int, which edges) *byte {
+	first := at
+	if which&leftEdge != 0 {
+		first -= normalReach
+	}
+	if which&topEdge != 0 {
+		first = min(first, at-normalReach*stride)
+	}
+	_ = pix[first:][:at-first+(size-1)*stride+size]
+	return &pix[at]
 }

@@ -21,3 +21,6 @@ func blockEdge(pix []byte, at, across, along, n int, p *params) {
 func blockEdges(u, v []byte, at, across, along int, p *params) {
 	blockEdgesGo(u, v, at, across, along, p)
 }
+
+func normalMacroblock(b *block, p *params, which edges) { normalEdges(b, p, which) }
+func simpleMacroblock(b *block, p *params, which edges) { simpleEdges(b, p, which) }

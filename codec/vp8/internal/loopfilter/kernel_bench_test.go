@@ -4,38 +4,66 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"salsify/codec/vp8/internal/kerneltest"
+	"salsify/codec/vp8/internal/picture"
+	"salsify/codec/vp8/internal/simd"
 )
 
-func BenchmarkEdges(b *testing.B) {
-	const stride = 64
+// BenchmarkMacroblock filters a row of macroblocks whose edges are such as quantizing makes. Each time it is copied from one that
+// is not filtered; "copy only" is what this takes.
+func BenchmarkMacroblock(b *testing.B) {
+	const cols = 80
 	rng := rand.New(rand.NewPCG(1, 1))
-	pix := make([]byte, 32*stride)
-	kerneltest.Fill(rng, pix)
-	for i := range pix {
-		pix[i] = 100 + pix[i]%9
+	pool := picture.NewPool(cols*16, 48)
+	from, pic := pool.Get(), pool.Get()
+	for _, pl := range []*picture.Plane{&from.Y, &from.U, &from.V} {
+		for i := range pl.Pix {
+			x, y := i%pl.Stride, i/pl.Stride
+			pl.Pix[i] = byte(100 + (x/4*7+y/4*5)%9 + rng.IntN(3))
+		}
 	}
 	p := &params{edge: 40, subEdge: 36, interior: 10, highVar: 1}
-	const at = 8*stride + 8
-	for _, edge := range []struct {
-		name          string
-		kernel, plain func(across, along int)
+	filters := []struct {
+		name   string
+		level  simd.Level
+		filter func(b *block, p *params, which edges)
 	}{
-		{"macroblock", func(across, along int) { macroblockEdge(pix, at, across, along, 16, p) }, func(across, along int) { macroblockEdgeGo(pix, at, across, along, 16, p) }},
-		{"block", func(across, along int) { blockEdge(pix, at, across, along, 16, p) }, func(across, along int) { blockEdgeGo(pix, at, across, along, 16, p) }},
-		{"simple", func(across, along int) { simpleEdge(pix, at, across, along, p.edge) }, func(across, along int) { simpleEdgeGo(pix, at, across, along, p.edge) }},
-	} {
-		for name, f := range map[string]func(across, along int){"kernel": edge.kernel, "plain": edge.plain} {
-			b.Run(edge.name+"/upright/"+name, func(b *testing.B) {
-				for b.Loop() {
-					f(1, stride)
+		{"normal/plain", simd.Baseline, plainNormal},
+		{"normal/baseline", simd.Baseline, normalEdges},
+		{"normal/avx2", simd.AVX2, normalMacroblock},
+		{"simple/plain", simd.Baseline, plainSimple},
+		{"simple/baseline", simd.Baseline, simpleEdges},
+		{"simple/avx2", simd.AVX2, simpleMacroblock},
+		{"copy only", simd.Baseline, func(*block, *params, edges) {}},
+	}
+	for _, test := range []struct {
+		name  string
+		which edges
+	}{{"outer", leftEdge | topEdge}, {"all", leftEdge | topEdge | innerEdges}} {
+		for _, f := range filters {
+			b.Run(test.name+"/"+f.name, func(b *testing.B) {
+				if !simd.Has[f.level] {
+					b.Skipf("this CPU, or this build, has no %v", f.level)
 				}
-			})
-			b.Run(edge.name+"/lying/"+name, func(b *testing.B) {
+				b.ReportAllocs()
+				b.SetBytes(cols * 16 * 16 * 3 / 2)
 				for b.Loop() {
-					f(stride, 1)
+					copyRow(&pic.Y, &from.Y, lumaPlaces)
+					copyRow(&pic.U, &from.U, chromaPlaces)
+					copyRow(&pic.V, &from.V, chromaPlaces)
+					row := rowOf(pic, 1)
+					for range cols {
+						f.filter(&row, p, test.which)
+						row.at += lumaPlaces
+						row.chromaAt += chromaPlaces
+					}
 				}
 			})
 		}
 	}
+}
+
+// copyRow copies the second row of macroblocks and what filtering changes above.
+func copyRow(dst, src *picture.Plane, size int) {
+	first, end := src.At(0, size-normalReach), src.At(src.Width, 2*size-1)
+	copy(dst.Pix[first:end], src.Pix[first:end])
 }

@@ -74,6 +74,160 @@ func TestEdgeKernels(t *testing.T) {
 	}
 }
 
+// plainNormal and plainSimple are normalEdges and simpleEdges in plain Go.
+func plainNormal(b *block, p *params, which edges) {
+	plain := func(pix []byte, at, stride, size int) {
+		for _, d := range [...]direction{{leftEdge, 1, stride}, {topEdge, stride, 1}} {
+			if which&d.outer != 0 {
+				macroblockEdgeGo(pix, at, d.across, d.along, size, p)
+			}
+			for x := 4; x < size && which&innerEdges != 0; x += 4 {
+				blockEdgeGo(pix, at+x*d.across, d.across, d.along, size, p)
+			}
+		}
+	}
+	plain(b.y, b.at, b.stride, lumaPlaces)
+	if b.u != nil {
+		plain(b.u, b.chromaAt, b.chromaStride, chromaPlaces)
+		plain(b.v, b.chromaAt, b.chromaStride, chromaPlaces)
+	}
+}
+
+func plainSimple(b *block, p *params, which edges) {
+	for _, d := range [...]direction{{leftEdge, 1, b.stride}, {topEdge, b.stride, 1}} {
+		if which&d.outer != 0 {
+			simpleEdgeGo(b.y, b.at, d.across, d.along, p.edge)
+		}
+		for x := 4; x < lumaPlaces && which&innerEdges != 0; x += 4 {
+			simpleEdgeGo(b.y, b.at+x*d.across, d.across, d.along, p.subEdge)
+		}
+	}
+}
+
+// TestMacroblockKernels filters macroblocks, with all choices of edges, in memory that has nothing but the pixels that the
+// filters look at.
+func TestMacroblockKernels(t *testing.T) {
+	kerneltest.Levels(t, func(t *testing.T) {
+		rng := rand.New(rand.NewPCG(2, 1))
+		var memory [3]*kerneltest.Memory
+		for i := range memory {
+			memory[i] = kerneltest.NewMemory(t, rng, maxBytes)
+		}
+		for range trials {
+			p := &params{edge: rng.Int32N(194), subEdge: rng.Int32N(194), interior: rng.Int32N(64), highVar: rng.Int32N(4)}
+			if rng.IntN(10) == 0 {
+				const n = maxTestLimit + 1
+				p = &params{edge: rng.Int32N(n), subEdge: rng.Int32N(n), interior: rng.Int32N(n), highVar: rng.Int32N(n)}
+			}
+			which := edges(rng.IntN(int(leftEdge | topEdge | innerEdges + 1)))
+			left, top := 0, 0
+			if which&leftEdge != 0 {
+				left = normalReach
+			}
+			if which&topEdge != 0 {
+				top = normalReach
+			}
+			// Each plane starts with its first pixel that is looked at; U and V lie alike.
+			plane := func(m *kerneltest.Memory, size, stride int) (pix []byte, at int) {
+				at = top*stride + left
+				first := 0
+				if top > 0 && left > 0 {
+					first = left // nothing looks at the corner
+				}
+				pix = m.Bytes(at + (size-1)*stride + size - first)
+				ramp(rng, pix)
+				return pix, at - first
+			}
+			b := block{stride: left + lumaPlaces + rng.IntN(maxGap), chromaStride: left + chromaPlaces + rng.IntN(maxGap)}
+			b.y, b.at = plane(memory[0], lumaPlaces, b.stride)
+			if rng.IntN(4) > 0 {
+				b.u, b.chromaAt = plane(memory[1], chromaPlaces, b.chromaStride)
+				b.v, _ = plane(memory[2], chromaPlaces, b.chromaStride)
+			}
+			for name, f := range map[string][2]func(b *block, p *params, which edges){
+				"normal": {normalMacroblock, plainNormal},
+				"simple": {simpleMacroblock, plainSimple},
+			} {
+				want := b
+				want.y, want.u, want.v = bytes.Clone(b.y), bytes.Clone(b.u), bytes.Clone(b.v)
+				f[1](&want, p, which)
+				f[0](&b, p, which)
+				if !bytes.Equal(b.y, want.y) || !bytes.Equal(b.u, want.u) || !bytes.Equal(b.v, want.v) {
+					t.Fatalf("%s filter, edges %03b, %+v: differs", name, which, *p)
+				}
+			}
+		}
+	})
+}
+
+// TestEveryFilterValue filters the macroblock edge with every height of the step at each level: the kernels round in different
+// ways.
+func TestEveryFilterValue(t *testing.T) {
+	kerneltest.Levels(t, func(t *testing.T) {
+		const stride = 2 * lumaPlaces
+		for _, highVar := range []int32{0, maxTestLimit} {
+			p := &params{edge: maxTestLimit, subEdge: maxTestLimit, interior: maxTestLimit, highVar: highVar}
+			for above := range 256 {
+				for below := range 256 {
+					var got, want [stride * stride]byte
+					for i := range got {
+						got[i] = byte(above)
+						if y := i / stride; y >= lumaPlaces {
+							got[i] = byte(below)
+						}
+						if i%stride >= lumaPlaces {
+							got[i] = byte(below) ^ got[i] ^ byte(above) // the other way round
+						}
+					}
+					want = got
+					const at = lumaPlaces*stride + lumaPlaces
+					normalMacroblock(&block{y: got[:], at: at, stride: stride}, p, leftEdge|topEdge)
+					plainNormal(&block{y: want[:], at: at, stride: stride}, p, leftEdge|topEdge)
+					if got != want {
+						t.Fatalf("edges from %d to %d: differs", above, below)
+					}
+				}
+			}
+		}
+	})
+}
+
+// TestShortBlocks has macroblocks that are not all there.
+func TestShortBlocks(t *testing.T) {
+	kerneltest.Levels(t, func(t *testing.T) {
+		const stride, all = 32, leftEdge | topEdge | innerEdges
+		const lines = 3 * stride // more than what the simple filter does not look at
+		const at, chromaAt = normalReach * stride, normalReach * stride
+		luma, chroma := make([]byte, at+15*stride+16), make([]byte, chromaAt+7*stride+8)
+		whole := block{luma, at, stride, chroma, chroma, chromaAt, stride}
+		p := &params{edge: 40, subEdge: 40, interior: 20, highVar: 1}
+		for name, f := range map[string]func(b *block, p *params, which edges){
+			"normal": normalMacroblock, "simple": simpleMacroblock,
+		} {
+			f(&whole, p, all)
+			for what, shorten := range map[string]func(b *block){
+				"luma": func(b *block) { b.y = b.y[: len(b.y)-lines : len(b.y)-lines] },
+				"U":    func(b *block) { b.u = b.u[: len(b.u)-1 : len(b.u)-1] },
+				"V":    func(b *block) { b.v = b.v[: len(b.v)-1 : len(b.v)-1] },
+			} {
+				short := whole
+				shorten(&short)
+				if name == "simple" && what != "luma" {
+					continue
+				}
+				if !panics(func() { f(&short, p, all) }) {
+					t.Errorf("%s filter of too little %s: no panic", name, what)
+				}
+			}
+			early := whole
+			early.at -= lines
+			if !panics(func() { f(&early, p, all) }) {
+				t.Errorf("%s filter of too little above: no panic", name)
+			}
+		}
+	})
+}
+
 // ramp makes pixels at times such that all branches of the filters are taken: slopes with some noise.
 func ramp(rng *rand.Rand, p []byte) {
 	if rng.IntN(4) == 0 {
@@ -151,11 +305,15 @@ func TestShortEdges(t *testing.T) {
 			along := 1 + stride - across
 			size := 7*across + (n-1)*along + 1
 			for name, f := range map[string]func(pix []byte, at, across, along int){
-				"macroblock":        func(pix []byte, at, across, along int) { macroblockEdge(pix, at, across, along, n, p) },
-				"block":             func(pix []byte, at, across, along int) { blockEdge(pix, at, across, along, n, p) },
-				"chroma macroblock": func(pix []byte, at, across, along int) { macroblockEdges(pix[:size], pix, at, across, along, p) },
-				"chroma block":      func(pix []byte, at, across, along int) { blockEdges(pix[:size], pix, at, across, along, p) },
-				"simple":            func(pix []byte, at, across, along int) { simpleEdge(pix, at, across, along, p.edge) },
+				"macroblock": func(pix []byte, at, across, along int) { macroblockEdge(pix, at, across, along, n, p) },
+				"block":      func(pix []byte, at, across, along int) { blockEdge(pix, at, across, along, n, p) },
+				"chroma macroblock": func(pix []byte, at, across, along int) {
+					macroblockEdges(pix[:size], pix, at, across, along, p)
+				},
+				"chroma block": func(pix []byte, at, across, along int) {
+					blockEdges(pix[:size], pix, at, across, along, p)
+				},
+				"simple": func(pix []byte, at, across, along int) { simpleEdge(pix, at, across, along, p.edge) },
 			} {
 				if name == "simple" && n == 8 || len(name) > 10 && n == 16 {
 					continue

@@ -33,3 +33,13 @@ func blockLying(a *byte, b *byte, stride int, edge int, interior int, highVar in
 //
 //go:noescape
 func simpleLying(a *byte, b *byte, stride int, edge int)
+
+// normalAVX2 is normalEdges of a macroblock at y, u and v. The limits are below 255.
+//
+//go:noescape
+func normalAVX2(y *byte, u *byte, v *byte, stride int, chromaStride int, limits *int32, edges int)
+
+// simpleAVX2 is simpleEdges of a macroblock at y, with innerEdges. The limits are below 255.
+//
+//go:noescape
+func simpleAVX2(y *byte, stride int, limits *int32, edges int)

@@ -1226,3 +1226,2222 @@ TEXT ·simpleLying(SB), NOSPLIT, $0-32
 	MOVQ      X2, (AX)
 	MOVHPS    X2, (DX)
 	RET
+
+DATA sign<>+0(SB)/8, $0x8080808080808080
+DATA sign<>+8(SB)/8, $0x8080808080808080
+DATA sign<>+16(SB)/8, $0x8080808080808080
+DATA sign<>+24(SB)/8, $0x8080808080808080
+GLOBL sign<>(SB), RODATA|NOPTR, $32
+
+DATA low5<>+0(SB)/8, $0x1f1f1f1f1f1f1f1f
+DATA low5<>+8(SB)/8, $0x1f1f1f1f1f1f1f1f
+DATA low5<>+16(SB)/8, $0x1f1f1f1f1f1f1f1f
+DATA low5<>+24(SB)/8, $0x1f1f1f1f1f1f1f1f
+GLOBL low5<>(SB), RODATA|NOPTR, $32
+
+DATA low7<>+0(SB)/8, $0x7f7f7f7f7f7f7f7f
+DATA low7<>+8(SB)/8, $0x7f7f7f7f7f7f7f7f
+DATA low7<>+16(SB)/8, $0x7f7f7f7f7f7f7f7f
+DATA low7<>+24(SB)/8, $0x7f7f7f7f7f7f7f7f
+GLOBL low7<>(SB), RODATA|NOPTR, $32
+
+DATA one<>+0(SB)/8, $0x0101010101010101
+DATA one<>+8(SB)/8, $0x0101010101010101
+DATA one<>+16(SB)/8, $0x0101010101010101
+DATA one<>+24(SB)/8, $0x0101010101010101
+GLOBL one<>(SB), RODATA|NOPTR, $32
+
+DATA three<>+0(SB)/8, $0x0303030303030303
+DATA three<>+8(SB)/8, $0x0303030303030303
+DATA three<>+16(SB)/8, $0x0303030303030303
+DATA three<>+24(SB)/8, $0x0303030303030303
+GLOBL three<>(SB), RODATA|NOPTR, $32
+
+DATA four<>+0(SB)/8, $0x0404040404040404
+DATA four<>+8(SB)/8, $0x0404040404040404
+DATA four<>+16(SB)/8, $0x0404040404040404
+DATA four<>+24(SB)/8, $0x0404040404040404
+GLOBL four<>(SB), RODATA|NOPTR, $32
+
+DATA eight<>+0(SB)/8, $0x0808080808080808
+DATA eight<>+8(SB)/8, $0x0808080808080808
+DATA eight<>+16(SB)/8, $0x0808080808080808
+DATA eight<>+24(SB)/8, $0x0808080808080808
+GLOBL eight<>(SB), RODATA|NOPTR, $32
+
+DATA sixteen<>+0(SB)/8, $0x1010101010101010
+DATA sixteen<>+8(SB)/8, $0x1010101010101010
+DATA sixteen<>+16(SB)/8, $0x1010101010101010
+DATA sixteen<>+24(SB)/8, $0x1010101010101010
+GLOBL sixteen<>(SB), RODATA|NOPTR, $32
+
+DATA nine<>+0(SB)/8, $0x0009000900090009
+DATA nine<>+8(SB)/8, $0x0009000900090009
+DATA nine<>+16(SB)/8, $0x0009000900090009
+DATA nine<>+24(SB)/8, $0x0009000900090009
+GLOBL nine<>(SB), RODATA|NOPTR, $32
+
+DATA eighteen<>+0(SB)/8, $0x0012001200120012
+DATA eighteen<>+8(SB)/8, $0x0012001200120012
+DATA eighteen<>+16(SB)/8, $0x0012001200120012
+DATA eighteen<>+24(SB)/8, $0x0012001200120012
+GLOBL eighteen<>(SB), RODATA|NOPTR, $32
+
+DATA twentySeven<>+0(SB)/8, $0x001b001b001b001b
+DATA twentySeven<>+8(SB)/8, $0x001b001b001b001b
+DATA twentySeven<>+16(SB)/8, $0x001b001b001b001b
+DATA twentySeven<>+24(SB)/8, $0x001b001b001b001b
+GLOBL twentySeven<>(SB), RODATA|NOPTR, $32
+
+DATA everyOther<>+0(SB)/4, $0x00000000
+DATA everyOther<>+4(SB)/4, $0x00000004
+DATA everyOther<>+8(SB)/4, $0x00000001
+DATA everyOther<>+12(SB)/4, $0x00000005
+DATA everyOther<>+16(SB)/4, $0x00000002
+DATA everyOther<>+20(SB)/4, $0x00000006
+DATA everyOther<>+24(SB)/4, $0x00000003
+DATA everyOther<>+28(SB)/4, $0x00000007
+GLOBL everyOther<>(SB), RODATA|NOPTR, $32
+
+// func normalAVX2(y *byte, u *byte, v *byte, stride int, chromaStride int, limits *int32, edges int)
+// Requires: AVX, AVX2
+TEXT ·normalAVX2(SB), NOSPLIT, $672-56
+	LEAQ           31(SP), AX
+	ANDQ           $-32, AX
+	MOVQ           y+0(FP), CX
+	MOVQ           stride+24(FP), DX
+	LEAQ           (DX)(DX*2), BX
+	LEAQ           (CX)(DX*4), SI
+	LEAQ           (SI)(DX*4), DI
+	LEAQ           (DI)(DX*4), R8
+	MOVQ           u+8(FP), R9
+	MOVQ           chromaStride+32(FP), R10
+	LEAQ           (R10)(R10*2), R11
+	MOVQ           v+16(FP), R12
+	LEAQ           (R9)(R10*4), R13
+	LEAQ           (R12)(R10*4), R14
+	TESTQ          $0x00000004, edges+48(FP)
+	JZ             left
+	VBROADCASTI128 (CX), Y0
+	VINSERTI128    $0x01, (DI), Y0, Y0
+	VBROADCASTI128 (CX)(DX*1), Y1
+	VINSERTI128    $0x01, (DI)(DX*1), Y1, Y1
+	VBROADCASTI128 (CX)(DX*2), Y2
+	VINSERTI128    $0x01, (DI)(DX*2), Y2, Y2
+	VBROADCASTI128 (CX)(BX*1), Y3
+	VINSERTI128    $0x01, (DI)(BX*1), Y3, Y3
+	VBROADCASTI128 (SI), Y4
+	VINSERTI128    $0x01, (R8), Y4, Y4
+	VBROADCASTI128 (SI)(DX*1), Y5
+	VINSERTI128    $0x01, (R8)(DX*1), Y5, Y5
+	VBROADCASTI128 (SI)(DX*2), Y6
+	VINSERTI128    $0x01, (R8)(DX*2), Y6, Y6
+	VBROADCASTI128 (SI)(BX*1), Y7
+	VINSERTI128    $0x01, (R8)(BX*1), Y7, Y7
+	VPUNPCKLBW     Y4, Y0, Y8
+	VPUNPCKHBW     Y4, Y0, Y0
+	VPUNPCKLBW     Y5, Y1, Y4
+	VPUNPCKHBW     Y5, Y1, Y1
+	VPUNPCKLBW     Y6, Y2, Y5
+	VPUNPCKHBW     Y6, Y2, Y2
+	VPUNPCKLBW     Y7, Y3, Y6
+	VPUNPCKHBW     Y7, Y3, Y3
+	VPUNPCKLBW     Y5, Y8, Y7
+	VPUNPCKHBW     Y5, Y8, Y5
+	VPUNPCKLBW     Y6, Y4, Y8
+	VPUNPCKHBW     Y6, Y4, Y4
+	VPUNPCKLBW     Y2, Y0, Y6
+	VPUNPCKHBW     Y2, Y0, Y0
+	VPUNPCKLBW     Y3, Y1, Y2
+	VPUNPCKHBW     Y3, Y1, Y1
+	VPUNPCKLBW     Y8, Y7, Y3
+	VPUNPCKHBW     Y8, Y7, Y7
+	VPUNPCKLBW     Y4, Y5, Y8
+	VPUNPCKHBW     Y4, Y5, Y4
+	VPUNPCKLBW     Y2, Y6, Y5
+	VPUNPCKHBW     Y2, Y6, Y2
+	VPUNPCKLBW     Y1, Y0, Y6
+	VPUNPCKHBW     Y1, Y0, Y0
+	VPERMQ         $0xd8, Y3, Y1
+	VPERMQ         $0xd8, Y7, Y3
+	VPERMQ         $0xd8, Y8, Y7
+	VPERMQ         $0xd8, Y4, Y4
+	VPERMQ         $0xd8, Y5, Y5
+	VPERMQ         $0xd8, Y2, Y2
+	VPERMQ         $0xd8, Y6, Y6
+	VPERMQ         $0xd8, Y0, Y0
+	VMOVDQU        X1, 128(AX)
+	VEXTRACTI128   $0x01, Y1, 160(AX)
+	VMOVDQU        X3, 192(AX)
+	VEXTRACTI128   $0x01, Y3, 224(AX)
+	VMOVDQU        X7, 256(AX)
+	VEXTRACTI128   $0x01, Y7, 288(AX)
+	VMOVDQU        X4, 320(AX)
+	VEXTRACTI128   $0x01, Y4, 352(AX)
+	VMOVDQU        X5, 384(AX)
+	VEXTRACTI128   $0x01, Y5, 416(AX)
+	VMOVDQU        X2, 448(AX)
+	VEXTRACTI128   $0x01, Y2, 480(AX)
+	VMOVDQU        X6, 512(AX)
+	VEXTRACTI128   $0x01, Y6, 544(AX)
+	VMOVDQU        X0, 576(AX)
+	VEXTRACTI128   $0x01, Y0, 608(AX)
+	VPBROADCASTQ   (R9), Y0
+	VPBROADCASTQ   (R12), Y1
+	VPBLENDD       $0xf0, Y1, Y0, Y0
+	VPBROADCASTQ   (R13), Y1
+	VPBROADCASTQ   (R14), Y2
+	VPBLENDD       $0xf0, Y2, Y1, Y1
+	VPUNPCKLBW     Y1, Y0, Y0
+	VPBROADCASTQ   (R9)(R10*1), Y1
+	VPBROADCASTQ   (R12)(R10*1), Y2
+	VPBLENDD       $0xf0, Y2, Y1, Y1
+	VPBROADCASTQ   (R13)(R10*1), Y2
+	VPBROADCASTQ   (R14)(R10*1), Y3
+	VPBLENDD       $0xf0, Y3, Y2, Y2
+	VPUNPCKLBW     Y2, Y1, Y1
+	VPBROADCASTQ   (R9)(R10*2), Y2
+	VPBROADCASTQ   (R12)(R10*2), Y3
+	VPBLENDD       $0xf0, Y3, Y2, Y2
+	VPBROADCASTQ   (R13)(R10*2), Y3
+	VPBROADCASTQ   (R14)(R10*2), Y4
+	VPBLENDD       $0xf0, Y4, Y3, Y3
+	VPUNPCKLBW     Y3, Y2, Y2
+	VPBROADCASTQ   (R9)(R11*1), Y3
+	VPBROADCASTQ   (R12)(R11*1), Y4
+	VPBLENDD       $0xf0, Y4, Y3, Y3
+	VPBROADCASTQ   (R13)(R11*1), Y4
+	VPBROADCASTQ   (R14)(R11*1), Y5
+	VPBLENDD       $0xf0, Y5, Y4, Y4
+	VPUNPCKLBW     Y4, Y3, Y3
+	VPUNPCKLBW     Y2, Y0, Y4
+	VPUNPCKHBW     Y2, Y0, Y0
+	VPUNPCKLBW     Y3, Y1, Y2
+	VPUNPCKHBW     Y3, Y1, Y1
+	VPUNPCKLBW     Y2, Y4, Y3
+	VPUNPCKHBW     Y2, Y4, Y2
+	VPUNPCKLBW     Y1, Y0, Y4
+	VPUNPCKHBW     Y1, Y0, Y0
+	VPERMQ         $0xd8, Y3, Y1
+	VPERMQ         $0xd8, Y2, Y2
+	VPERMQ         $0xd8, Y4, Y3
+	VPERMQ         $0xd8, Y0, Y0
+	VMOVDQU        X1, 144(AX)
+	VEXTRACTI128   $0x01, Y1, 176(AX)
+	VMOVDQU        X2, 208(AX)
+	VEXTRACTI128   $0x01, Y2, 240(AX)
+	VMOVDQU        X3, 272(AX)
+	VEXTRACTI128   $0x01, Y3, 304(AX)
+	VMOVDQU        X0, 336(AX)
+	VEXTRACTI128   $0x01, Y0, 368(AX)
+	TESTQ          $0x00000001, edges+48(FP)
+	JZ             inner
+	VPBROADCASTD   -4(CX), Y0
+	VPBROADCASTD   -4(R9), Y1
+	VPBLENDD       $0xf0, Y1, Y0, Y0
+	VPBROADCASTD   -4(DI), Y1
+	VPBROADCASTD   -4(R12), Y2
+	VPBLENDD       $0xf0, Y2, Y1, Y1
+	VPUNPCKLBW     Y1, Y0, Y0
+	VPBROADCASTD   -4(CX)(DX*1), Y1
+	VPBROADCASTD   -4(R9)(R10*1), Y2
+	VPBLENDD       $0xf0, Y2, Y1, Y1
+	VPBROADCASTD   -4(DI)(DX*1), Y2
+	VPBROADCASTD   -4(R12)(R10*1), Y3
+	VPBLENDD       $0xf0, Y3, Y2, Y2
+	VPUNPCKLBW     Y2, Y1, Y1
+	VPBROADCASTD   -4(CX)(DX*2), Y2
+	VPBROADCASTD   -4(R9)(R10*2), Y3
+	VPBLENDD       $0xf0, Y3, Y2, Y2
+	VPBROADCASTD   -4(DI)(DX*2), Y3
+	VPBROADCASTD   -4(R12)(R10*2), Y4
+	VPBLENDD       $0xf0, Y4, Y3, Y3
+	VPUNPCKLBW     Y3, Y2, Y2
+	VPBROADCASTD   -4(CX)(BX*1), Y3
+	VPBROADCASTD   -4(R9)(R11*1), Y4
+	VPBLENDD       $0xf0, Y4, Y3, Y3
+	VPBROADCASTD   -4(DI)(BX*1), Y4
+	VPBROADCASTD   -4(R12)(R11*1), Y5
+	VPBLENDD       $0xf0, Y5, Y4, Y4
+	VPUNPCKLBW     Y4, Y3, Y3
+	VPBROADCASTD   -4(SI), Y4
+	VPBROADCASTD   -4(R13), Y5
+	VPBLENDD       $0xf0, Y5, Y4, Y4
+	VPBROADCASTD   -4(R8), Y5
+	VPBROADCASTD   -4(R14), Y6
+	VPBLENDD       $0xf0, Y6, Y5, Y5
+	VPUNPCKLBW     Y5, Y4, Y4
+	VPBROADCASTD   -4(SI)(DX*1), Y5
+	VPBROADCASTD   -4(R13)(R10*1), Y6
+	VPBLENDD       $0xf0, Y6, Y5, Y5
+	VPBROADCASTD   -4(R8)(DX*1), Y6
+	VPBROADCASTD   -4(R14)(R10*1), Y7
+	VPBLENDD       $0xf0, Y7, Y6, Y6
+	VPUNPCKLBW     Y6, Y5, Y5
+	VPBROADCASTD   -4(SI)(DX*2), Y6
+	VPBROADCASTD   -4(R13)(R10*2), Y7
+	VPBLENDD       $0xf0, Y7, Y6, Y6
+	VPBROADCASTD   -4(R8)(DX*2), Y7
+	VPBROADCASTD   -4(R14)(R10*2), Y8
+	VPBLENDD       $0xf0, Y8, Y7, Y7
+	VPUNPCKLBW     Y7, Y6, Y6
+	VPBROADCASTD   -4(SI)(BX*1), Y7
+	VPBROADCASTD   -4(R13)(R11*1), Y8
+	VPBLENDD       $0xf0, Y8, Y7, Y7
+	VPBROADCASTD   -4(R8)(BX*1), Y8
+	VPBROADCASTD   -4(R14)(R11*1), Y9
+	VPBLENDD       $0xf0, Y9, Y8, Y8
+	VPUNPCKLBW     Y8, Y7, Y7
+	VPUNPCKLBW     Y4, Y0, Y0
+	VPUNPCKLBW     Y5, Y1, Y1
+	VPUNPCKLBW     Y6, Y2, Y2
+	VPUNPCKLBW     Y7, Y3, Y3
+	VPUNPCKLBW     Y2, Y0, Y4
+	VPUNPCKHBW     Y2, Y0, Y0
+	VPUNPCKLBW     Y3, Y1, Y2
+	VPUNPCKHBW     Y3, Y1, Y1
+	VPUNPCKLBW     Y2, Y4, Y3
+	VPUNPCKHBW     Y2, Y4, Y2
+	VPUNPCKLBW     Y1, Y0, Y4
+	VPUNPCKHBW     Y1, Y0, Y0
+	VMOVDQU        Y3, (AX)
+	VMOVDQU        Y2, 32(AX)
+	VMOVDQU        Y4, 64(AX)
+	VMOVDQU        Y0, 96(AX)
+	VMOVDQU        (AX), Y0
+	VMOVDQU        32(AX), Y1
+	VMOVDQU        64(AX), Y2
+	VMOVDQU        96(AX), Y3
+	VMOVDQU        128(AX), Y4
+	VMOVDQU        160(AX), Y5
+	VMOVDQU        192(AX), Y6
+	VMOVDQU        224(AX), Y7
+	VPSUBUSB       Y3, Y2, Y8
+	VPSUBUSB       Y2, Y3, Y9
+	VPOR           Y9, Y8, Y8
+	VPSUBUSB       Y4, Y5, Y9
+	VPSUBUSB       Y5, Y4, Y10
+	VPOR           Y10, Y9, Y9
+	VPMAXUB        Y9, Y8, Y8
+	MOVQ           limits+40(FP), R15
+	VPBROADCASTB   12(R15), Y9
+	VPSUBUSB       Y9, Y8, Y9
+	VPXOR          Y10, Y10, Y10
+	VPCMPEQB       Y10, Y9, Y9
+	VPSUBUSB       Y1, Y0, Y10
+	VPSUBUSB       Y0, Y1, Y0
+	VPOR           Y0, Y10, Y0
+	VPMAXUB        Y0, Y8, Y0
+	VPSUBUSB       Y2, Y1, Y8
+	VPSUBUSB       Y1, Y2, Y10
+	VPOR           Y10, Y8, Y8
+	VPMAXUB        Y8, Y0, Y0
+	VPSUBUSB       Y6, Y5, Y8
+	VPSUBUSB       Y5, Y6, Y10
+	VPOR           Y10, Y8, Y8
+	VPMAXUB        Y8, Y0, Y0
+	VPSUBUSB       Y7, Y6, Y8
+	VPSUBUSB       Y6, Y7, Y7
+	VPOR           Y7, Y8, Y7
+	VPMAXUB        Y7, Y0, Y0
+	MOVQ           limits+40(FP), R15
+	VPBROADCASTB   8(R15), Y7
+	VPSUBUSB       Y7, Y0, Y0
+	VPSUBUSB       Y4, Y3, Y7
+	VPSUBUSB       Y3, Y4, Y8
+	VPOR           Y8, Y7, Y7
+	VPSUBUSB       Y5, Y2, Y8
+	VPSUBUSB       Y2, Y5, Y10
+	VPOR           Y10, Y8, Y8
+	VPADDUSB       Y7, Y7, Y7
+	VPSRLW         $0x01, Y8, Y8
+	VPAND          low7<>+0(SB), Y8, Y8
+	VPADDUSB       Y8, Y7, Y7
+	MOVQ           limits+40(FP), R15
+	VPBROADCASTB   (R15), Y8
+	VPSUBUSB       Y8, Y7, Y7
+	VPOR           Y7, Y0, Y0
+	VPXOR          Y7, Y7, Y7
+	VPCMPEQB       Y7, Y0, Y0
+	VPXOR          sign<>+0(SB), Y1, Y1
+	VPXOR          sign<>+0(SB), Y2, Y2
+	VPXOR          sign<>+0(SB), Y3, Y3
+	VPXOR          sign<>+0(SB), Y4, Y4
+	VPXOR          sign<>+0(SB), Y5, Y5
+	VPXOR          sign<>+0(SB), Y6, Y6
+	VPSUBSB        Y5, Y2, Y7
+	VPSUBSB        Y3, Y4, Y8
+	VPADDSB        Y8, Y7, Y7
+	VPADDSB        Y8, Y7, Y7
+	VPADDSB        Y8, Y7, Y7
+	VPAND          Y0, Y7, Y0
+	VPTEST         Y0, Y0
+	JZ             unchanged1
+	VPANDN         Y0, Y9, Y7
+	VPADDSB        four<>+0(SB), Y7, Y8
+	VPXOR          sign<>+0(SB), Y8, Y8
+	VPSRLW         $0x03, Y8, Y8
+	VPAND          low5<>+0(SB), Y8, Y8
+	VPADDSB        three<>+0(SB), Y7, Y7
+	VPXOR          sign<>+0(SB), Y7, Y7
+	VPSRLW         $0x03, Y7, Y7
+	VPAND          low5<>+0(SB), Y7, Y7
+	VPSUBB         sixteen<>+0(SB), Y7, Y7
+	VPADDSB        Y7, Y3, Y3
+	VPSUBB         sixteen<>+0(SB), Y8, Y7
+	VPSUBSB        Y7, Y4, Y4
+	VPAND          Y9, Y0, Y0
+	VPSUBSB        one<>+0(SB), Y0, Y0
+	VPCMPEQB       Y7, Y7, Y7
+	VPUNPCKLBW     Y0, Y7, Y8
+	VPUNPCKHBW     Y0, Y7, Y0
+	VPMULHRSW      nine<>+0(SB), Y8, Y7
+	VPMULHRSW      nine<>+0(SB), Y0, Y9
+	VPACKSSWB      Y9, Y7, Y7
+	VPADDSB        Y7, Y1, Y1
+	VPSUBSB        Y7, Y6, Y6
+	VPMULHRSW      eighteen<>+0(SB), Y8, Y7
+	VPMULHRSW      eighteen<>+0(SB), Y0, Y9
+	VPACKSSWB      Y9, Y7, Y7
+	VPADDSB        Y7, Y2, Y2
+	VPSUBSB        Y7, Y5, Y5
+	VPMULHRSW      twentySeven<>+0(SB), Y8, Y7
+	VPMULHRSW      twentySeven<>+0(SB), Y0, Y0
+	VPACKSSWB      Y0, Y7, Y0
+	VPADDSB        Y0, Y3, Y3
+	VPSUBSB        Y0, Y4, Y0
+	VPXOR          sign<>+0(SB), Y1, Y1
+	VPXOR          sign<>+0(SB), Y2, Y2
+	VPXOR          sign<>+0(SB), Y3, Y3
+	VPXOR          sign<>+0(SB), Y0, Y0
+	VPXOR          sign<>+0(SB), Y5, Y4
+	VPXOR          sign<>+0(SB), Y6, Y5
+	VMOVDQU        Y1, 32(AX)
+	VMOVDQU        Y2, 64(AX)
+	VMOVDQU        Y3, 96(AX)
+	VMOVDQU        Y0, 128(AX)
+	VMOVDQU        Y4, 160(AX)
+	VMOVDQU        Y5, 192(AX)
+
+unchanged1:
+	VMOVDQU      (AX), Y0
+	VMOVDQU      32(AX), Y1
+	VMOVDQU      64(AX), Y2
+	VMOVDQU      96(AX), Y3
+	VPUNPCKLBW   Y2, Y0, Y4
+	VPUNPCKHBW   Y2, Y0, Y0
+	VPUNPCKLBW   Y3, Y1, Y2
+	VPUNPCKHBW   Y3, Y1, Y1
+	VPUNPCKLBW   Y2, Y4, Y3
+	VPUNPCKHBW   Y2, Y4, Y2
+	VPUNPCKLBW   Y1, Y0, Y4
+	VPUNPCKHBW   Y1, Y0, Y0
+	VMOVD        X3, -4(CX)
+	VPEXTRD      $0x01, X3, -4(CX)(DX*1)
+	VPEXTRD      $0x02, X3, -4(CX)(DX*2)
+	VPEXTRD      $0x03, X3, -4(CX)(BX*1)
+	VEXTRACTI128 $0x01, Y3, X1
+	VMOVD        X1, -4(R9)
+	VPEXTRD      $0x01, X1, -4(R9)(R10*1)
+	VPEXTRD      $0x02, X1, -4(R9)(R10*2)
+	VPEXTRD      $0x03, X1, -4(R9)(R11*1)
+	VMOVD        X2, -4(SI)
+	VPEXTRD      $0x01, X2, -4(SI)(DX*1)
+	VPEXTRD      $0x02, X2, -4(SI)(DX*2)
+	VPEXTRD      $0x03, X2, -4(SI)(BX*1)
+	VEXTRACTI128 $0x01, Y2, X1
+	VMOVD        X1, -4(R13)
+	VPEXTRD      $0x01, X1, -4(R13)(R10*1)
+	VPEXTRD      $0x02, X1, -4(R13)(R10*2)
+	VPEXTRD      $0x03, X1, -4(R13)(R11*1)
+	VMOVD        X4, -4(DI)
+	VPEXTRD      $0x01, X4, -4(DI)(DX*1)
+	VPEXTRD      $0x02, X4, -4(DI)(DX*2)
+	VPEXTRD      $0x03, X4, -4(DI)(BX*1)
+	VEXTRACTI128 $0x01, Y4, X1
+	VMOVD        X1, -4(R12)
+	VPEXTRD      $0x01, X1, -4(R12)(R10*1)
+	VPEXTRD      $0x02, X1, -4(R12)(R10*2)
+	VPEXTRD      $0x03, X1, -4(R12)(R11*1)
+	VMOVD        X0, -4(R8)
+	VPEXTRD      $0x01, X0, -4(R8)(DX*1)
+	VPEXTRD      $0x02, X0, -4(R8)(DX*2)
+	VPEXTRD      $0x03, X0, -4(R8)(BX*1)
+	VEXTRACTI128 $0x01, Y0, X0
+	VMOVD        X0, -4(R14)
+	VPEXTRD      $0x01, X0, -4(R14)(R10*1)
+	VPEXTRD      $0x02, X0, -4(R14)(R10*2)
+	VPEXTRD      $0x03, X0, -4(R14)(R11*1)
+
+inner:
+	VMOVDQU      128(AX), Y0
+	VMOVDQU      160(AX), Y1
+	VMOVDQU      192(AX), Y2
+	VMOVDQU      224(AX), Y3
+	VMOVDQU      256(AX), Y4
+	VMOVDQU      288(AX), Y5
+	VMOVDQU      320(AX), Y6
+	VMOVDQU      352(AX), Y7
+	VPSUBUSB     Y3, Y2, Y8
+	VPSUBUSB     Y2, Y3, Y9
+	VPOR         Y9, Y8, Y8
+	VPSUBUSB     Y4, Y5, Y9
+	VPSUBUSB     Y5, Y4, Y10
+	VPOR         Y10, Y9, Y9
+	VPMAXUB      Y9, Y8, Y8
+	MOVQ         limits+40(FP), R15
+	VPBROADCASTB 12(R15), Y9
+	VPSUBUSB     Y9, Y8, Y9
+	VPXOR        Y10, Y10, Y10
+	VPCMPEQB     Y10, Y9, Y9
+	VPSUBUSB     Y1, Y0, Y10
+	VPSUBUSB     Y0, Y1, Y0
+	VPOR         Y0, Y10, Y0
+	VPMAXUB      Y0, Y8, Y0
+	VPSUBUSB     Y2, Y1, Y8
+	VPSUBUSB     Y1, Y2, Y1
+	VPOR         Y1, Y8, Y1
+	VPMAXUB      Y1, Y0, Y0
+	VPSUBUSB     Y6, Y5, Y1
+	VPSUBUSB     Y5, Y6, Y8
+	VPOR         Y8, Y1, Y1
+	VPMAXUB      Y1, Y0, Y0
+	VPSUBUSB     Y7, Y6, Y1
+	VPSUBUSB     Y6, Y7, Y6
+	VPOR         Y6, Y1, Y1
+	VPMAXUB      Y1, Y0, Y0
+	MOVQ         limits+40(FP), R15
+	VPBROADCASTB 8(R15), Y1
+	VPSUBUSB     Y1, Y0, Y0
+	VPSUBUSB     Y4, Y3, Y1
+	VPSUBUSB     Y3, Y4, Y6
+	VPOR         Y6, Y1, Y1
+	VPSUBUSB     Y5, Y2, Y6
+	VPSUBUSB     Y2, Y5, Y7
+	VPOR         Y7, Y6, Y6
+	VPADDUSB     Y1, Y1, Y1
+	VPSRLW       $0x01, Y6, Y6
+	VPAND        low7<>+0(SB), Y6, Y6
+	VPADDUSB     Y6, Y1, Y1
+	MOVQ         limits+40(FP), R15
+	VPBROADCASTB 4(R15), Y6
+	VPSUBUSB     Y6, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPXOR        Y1, Y1, Y1
+	VPCMPEQB     Y1, Y0, Y0
+	VPXOR        sign<>+0(SB), Y2, Y1
+	VPXOR        sign<>+0(SB), Y3, Y2
+	VPXOR        sign<>+0(SB), Y4, Y3
+	VPXOR        sign<>+0(SB), Y5, Y4
+	VPSUBSB      Y4, Y1, Y5
+	VPANDN       Y5, Y9, Y5
+	VPSUBSB      Y2, Y3, Y6
+	VPADDSB      Y6, Y5, Y5
+	VPADDSB      Y6, Y5, Y5
+	VPADDSB      Y6, Y5, Y5
+	VPAND        Y0, Y5, Y0
+	VPTEST       Y0, Y0
+	JZ           unchanged2
+	VPADDSB      four<>+0(SB), Y0, Y5
+	VPXOR        sign<>+0(SB), Y5, Y5
+	VPSRLW       $0x03, Y5, Y5
+	VPAND        low5<>+0(SB), Y5, Y5
+	VPADDSB      three<>+0(SB), Y0, Y0
+	VPXOR        sign<>+0(SB), Y0, Y0
+	VPSRLW       $0x03, Y0, Y0
+	VPAND        low5<>+0(SB), Y0, Y0
+	VPSUBB       sixteen<>+0(SB), Y0, Y0
+	VPADDSB      Y0, Y2, Y0
+	VPSUBB       sixteen<>+0(SB), Y5, Y2
+	VPSUBSB      Y2, Y3, Y2
+	VPXOR        Y3, Y3, Y3
+	VPAVGB       Y3, Y5, Y3
+	VPSUBB       eight<>+0(SB), Y3, Y3
+	VPAND        Y9, Y3, Y3
+	VPSUBSB      Y3, Y4, Y4
+	VPADDSB      Y3, Y1, Y1
+	VPXOR        sign<>+0(SB), Y1, Y1
+	VPXOR        sign<>+0(SB), Y0, Y0
+	VPXOR        sign<>+0(SB), Y2, Y2
+	VPXOR        sign<>+0(SB), Y4, Y3
+	VMOVDQU      Y1, 192(AX)
+	VMOVDQU      Y0, 224(AX)
+	VMOVDQU      Y2, 256(AX)
+	VMOVDQU      Y3, 288(AX)
+
+unchanged2:
+	VMOVDQU      256(AX), X0
+	VMOVDQU      288(AX), X1
+	VMOVDQU      320(AX), X2
+	VMOVDQU      352(AX), X3
+	VMOVDQU      384(AX), X4
+	VMOVDQU      416(AX), X5
+	VMOVDQU      448(AX), X6
+	VMOVDQU      480(AX), X7
+	VPSUBUSB     X3, X2, X8
+	VPSUBUSB     X2, X3, X9
+	VPOR         X9, X8, X8
+	VPSUBUSB     X4, X5, X9
+	VPSUBUSB     X5, X4, X10
+	VPOR         X10, X9, X9
+	VPMAXUB      X9, X8, X8
+	MOVQ         limits+40(FP), R15
+	VPBROADCASTB 12(R15), X9
+	VPSUBUSB     X9, X8, X9
+	VPXOR        X10, X10, X10
+	VPCMPEQB     X10, X9, X9
+	VPSUBUSB     X1, X0, X10
+	VPSUBUSB     X0, X1, X0
+	VPOR         X0, X10, X0
+	VPMAXUB      X0, X8, X0
+	VPSUBUSB     X2, X1, X8
+	VPSUBUSB     X1, X2, X1
+	VPOR         X1, X8, X1
+	VPMAXUB      X1, X0, X0
+	VPSUBUSB     X6, X5, X1
+	VPSUBUSB     X5, X6, X8
+	VPOR         X8, X1, X1
+	VPMAXUB      X1, X0, X0
+	VPSUBUSB     X7, X6, X1
+	VPSUBUSB     X6, X7, X6
+	VPOR         X6, X1, X1
+	VPMAXUB      X1, X0, X0
+	MOVQ         limits+40(FP), R15
+	VPBROADCASTB 8(R15), X1
+	VPSUBUSB     X1, X0, X0
+	VPSUBUSB     X4, X3, X1
+	VPSUBUSB     X3, X4, X6
+	VPOR         X6, X1, X1
+	VPSUBUSB     X5, X2, X6
+	VPSUBUSB     X2, X5, X7
+	VPOR         X7, X6, X6
+	VPADDUSB     X1, X1, X1
+	VPSRLW       $0x01, X6, X6
+	VPAND        low7<>+0(SB), X6, X6
+	VPADDUSB     X6, X1, X1
+	MOVQ         limits+40(FP), R15
+	VPBROADCASTB 4(R15), X6
+	VPSUBUSB     X6, X1, X1
+	VPOR         X1, X0, X0
+	VPXOR        X1, X1, X1
+	VPCMPEQB     X1, X0, X0
+	VPXOR        sign<>+0(SB), X2, X1
+	VPXOR        sign<>+0(SB), X3, X2
+	VPXOR        sign<>+0(SB), X4, X3
+	VPXOR        sign<>+0(SB), X5, X4
+	VPSUBSB      X4, X1, X5
+	VPANDN       X5, X9, X5
+	VPSUBSB      X2, X3, X6
+	VPADDSB      X6, X5, X5
+	VPADDSB      X6, X5, X5
+	VPADDSB      X6, X5, X5
+	VPAND        X0, X5, X0
+	VPTEST       X0, X0
+	JZ           unchanged3
+	VPADDSB      four<>+0(SB), X0, X5
+	VPXOR        sign<>+0(SB), X5, X5
+	VPSRLW       $0x03, X5, X5
+	VPAND        low5<>+0(SB), X5, X5
+	VPADDSB      three<>+0(SB), X0, X0
+	VPXOR        sign<>+0(SB), X0, X0
+	VPSRLW       $0x03, X0, X0
+	VPAND        low5<>+0(SB), X0, X0
+	VPSUBB       sixteen<>+0(SB), X0, X0
+	VPADDSB      X0, X2, X0
+	VPSUBB       sixteen<>+0(SB), X5, X2
+	VPSUBSB      X2, X3, X2
+	VPXOR        X3, X3, X3
+	VPAVGB       X3, X5, X3
+	VPSUBB       eight<>+0(SB), X3, X3
+	VPAND        X9, X3, X3
+	VPSUBSB      X3, X4, X4
+	VPADDSB      X3, X1, X1
+	VPXOR        sign<>+0(SB), X1, X1
+	VPXOR        sign<>+0(SB), X0, X0
+	VPXOR        sign<>+0(SB), X2, X2
+	VPXOR        sign<>+0(SB), X4, X3
+	VMOVDQU      X1, 320(AX)
+	VMOVDQU      X0, 352(AX)
+	VMOVDQU      X2, 384(AX)
+	VMOVDQU      X3, 416(AX)
+
+unchanged3:
+	VMOVDQU      384(AX), X0
+	VMOVDQU      416(AX), X1
+	VMOVDQU      448(AX), X2
+	VMOVDQU      480(AX), X3
+	VMOVDQU      512(AX), X4
+	VMOVDQU      544(AX), X5
+	VMOVDQU      576(AX), X6
+	VMOVDQU      608(AX), X7
+	VPSUBUSB     X3, X2, X8
+	VPSUBUSB     X2, X3, X9
+	VPOR         X9, X8, X8
+	VPSUBUSB     X4, X5, X9
+	VPSUBUSB     X5, X4, X10
+	VPOR         X10, X9, X9
+	VPMAXUB      X9, X8, X8
+	MOVQ         limits+40(FP), R15
+	VPBROADCASTB 12(R15), X9
+	VPSUBUSB     X9, X8, X9
+	VPXOR        X10, X10, X10
+	VPCMPEQB     X10, X9, X9
+	VPSUBUSB     X1, X0, X10
+	VPSUBUSB     X0, X1, X0
+	VPOR         X0, X10, X0
+	VPMAXUB      X0, X8, X0
+	VPSUBUSB     X2, X1, X8
+	VPSUBUSB     X1, X2, X1
+	VPOR         X1, X8, X1
+	VPMAXUB      X1, X0, X0
+	VPSUBUSB     X6, X5, X1
+	VPSUBUSB     X5, X6, X8
+	VPOR         X8, X1, X1
+	VPMAXUB      X1, X0, X0
+	VPSUBUSB     X7, X6, X1
+	VPSUBUSB     X6, X7, X6
+	VPOR         X6, X1, X1
+	VPMAXUB      X1, X0, X0
+	MOVQ         limits+40(FP), R15
+	VPBROADCASTB 8(R15), X1
+	VPSUBUSB     X1, X0, X0
+	VPSUBUSB     X4, X3, X1
+	VPSUBUSB     X3, X4, X6
+	VPOR         X6, X1, X1
+	VPSUBUSB     X5, X2, X6
+	VPSUBUSB     X2, X5, X7
+	VPOR         X7, X6, X6
+	VPADDUSB     X1, X1, X1
+	VPSRLW       $0x01, X6, X6
+	VPAND        low7<>+0(SB), X6, X6
+	VPADDUSB     X6, X1, X1
+	MOVQ         limits+40(FP), R15
+	VPBROADCASTB 4(R15), X6
+	VPSUBUSB     X6, X1, X1
+	VPOR         X1, X0, X0
+	VPXOR        X1, X1, X1
+	VPCMPEQB     X1, X0, X0
+	VPXOR        sign<>+0(SB), X2, X1
+	VPXOR        sign<>+0(SB), X3, X2
+	VPXOR        sign<>+0(SB), X4, X3
+	VPXOR        sign<>+0(SB), X5, X4
+	VPSUBSB      X4, X1, X5
+	VPANDN       X5, X9, X5
+	VPSUBSB      X2, X3, X6
+	VPADDSB      X6, X5, X5
+	VPADDSB      X6, X5, X5
+	VPADDSB      X6, X5, X5
+	VPAND        X0, X5, X0
+	VPTEST       X0, X0
+	JZ           unchanged4
+	VPADDSB      four<>+0(SB), X0, X5
+	VPXOR        sign<>+0(SB), X5, X5
+	VPSRLW       $0x03, X5, X5
+	VPAND        low5<>+0(SB), X5, X5
+	VPADDSB      three<>+0(SB), X0, X0
+	VPXOR        sign<>+0(SB), X0, X0
+	VPSRLW       $0x03, X0, X0
+	VPAND        low5<>+0(SB), X0, X0
+	VPSUBB       sixteen<>+0(SB), X0, X0
+	VPADDSB      X0, X2, X0
+	VPSUBB       sixteen<>+0(SB), X5, X2
+	VPSUBSB      X2, X3, X2
+	VPXOR        X3, X3, X3
+	VPAVGB       X3, X5, X3
+	VPSUBB       eight<>+0(SB), X3, X3
+	VPAND        X9, X3, X3
+	VPSUBSB      X3, X4, X4
+	VPADDSB      X3, X1, X1
+	VPXOR        sign<>+0(SB), X1, X1
+	VPXOR        sign<>+0(SB), X0, X0
+	VPXOR        sign<>+0(SB), X2, X2
+	VPXOR        sign<>+0(SB), X4, X3
+	VMOVDQU      X1, 448(AX)
+	VMOVDQU      X0, 480(AX)
+	VMOVDQU      X2, 512(AX)
+	VMOVDQU      X3, 544(AX)
+
+unchanged4:
+	VBROADCASTI128 128(AX), Y0
+	VINSERTI128    $0x01, 384(AX), Y0, Y0
+	VBROADCASTI128 160(AX), Y1
+	VINSERTI128    $0x01, 416(AX), Y1, Y1
+	VBROADCASTI128 192(AX), Y2
+	VINSERTI128    $0x01, 448(AX), Y2, Y2
+	VBROADCASTI128 224(AX), Y3
+	VINSERTI128    $0x01, 480(AX), Y3, Y3
+	VBROADCASTI128 256(AX), Y4
+	VINSERTI128    $0x01, 512(AX), Y4, Y4
+	VBROADCASTI128 288(AX), Y5
+	VINSERTI128    $0x01, 544(AX), Y5, Y5
+	VBROADCASTI128 320(AX), Y6
+	VINSERTI128    $0x01, 576(AX), Y6, Y6
+	VBROADCASTI128 352(AX), Y7
+	VINSERTI128    $0x01, 608(AX), Y7, Y7
+	VPUNPCKLBW     Y4, Y0, Y8
+	VPUNPCKHBW     Y4, Y0, Y0
+	VPUNPCKLBW     Y5, Y1, Y4
+	VPUNPCKHBW     Y5, Y1, Y1
+	VPUNPCKLBW     Y6, Y2, Y5
+	VPUNPCKHBW     Y6, Y2, Y2
+	VPUNPCKLBW     Y7, Y3, Y6
+	VPUNPCKHBW     Y7, Y3, Y3
+	VPUNPCKLBW     Y5, Y8, Y7
+	VPUNPCKHBW     Y5, Y8, Y5
+	VPUNPCKLBW     Y6, Y4, Y8
+	VPUNPCKHBW     Y6, Y4, Y4
+	VPUNPCKLBW     Y2, Y0, Y6
+	VPUNPCKHBW     Y2, Y0, Y0
+	VPUNPCKLBW     Y3, Y1, Y2
+	VPUNPCKHBW     Y3, Y1, Y1
+	VPUNPCKLBW     Y8, Y7, Y3
+	VPUNPCKHBW     Y8, Y7, Y7
+	VPUNPCKLBW     Y4, Y5, Y8
+	VPUNPCKHBW     Y4, Y5, Y4
+	VPUNPCKLBW     Y2, Y6, Y5
+	VPUNPCKHBW     Y2, Y6, Y2
+	VPUNPCKLBW     Y1, Y0, Y6
+	VPUNPCKHBW     Y1, Y0, Y0
+	VPERMQ         $0xd8, Y3, Y1
+	VPERMQ         $0xd8, Y7, Y3
+	VPERMQ         $0xd8, Y8, Y7
+	VPERMQ         $0xd8, Y4, Y4
+	VPERMQ         $0xd8, Y5, Y5
+	VPERMQ         $0xd8, Y2, Y2
+	VPERMQ         $0xd8, Y6, Y6
+	VPERMQ         $0xd8, Y0, Y0
+	VMOVDQU        X1, (CX)
+	VEXTRACTI128   $0x01, Y1, (CX)(DX*1)
+	VMOVDQU        X3, (CX)(DX*2)
+	VEXTRACTI128   $0x01, Y3, (CX)(BX*1)
+	VMOVDQU        X7, (SI)
+	VEXTRACTI128   $0x01, Y7, (SI)(DX*1)
+	VMOVDQU        X4, (SI)(DX*2)
+	VEXTRACTI128   $0x01, Y4, (SI)(BX*1)
+	VMOVDQU        X5, (DI)
+	VEXTRACTI128   $0x01, Y5, (DI)(DX*1)
+	VMOVDQU        X2, (DI)(DX*2)
+	VEXTRACTI128   $0x01, Y2, (DI)(BX*1)
+	VMOVDQU        X6, (R8)
+	VEXTRACTI128   $0x01, Y6, (R8)(DX*1)
+	VMOVDQU        X0, (R8)(DX*2)
+	VEXTRACTI128   $0x01, Y0, (R8)(BX*1)
+	VBROADCASTI128 144(AX), Y0
+	VINSERTI128    $0x01, 272(AX), Y0, Y0
+	VBROADCASTI128 176(AX), Y1
+	VINSERTI128    $0x01, 304(AX), Y1, Y1
+	VBROADCASTI128 208(AX), Y2
+	VINSERTI128    $0x01, 336(AX), Y2, Y2
+	VBROADCASTI128 240(AX), Y3
+	VINSERTI128    $0x01, 368(AX), Y3, Y3
+	VPUNPCKLBW     Y2, Y0, Y4
+	VPUNPCKHBW     Y2, Y0, Y0
+	VPUNPCKLBW     Y3, Y1, Y2
+	VPUNPCKHBW     Y3, Y1, Y1
+	VPUNPCKLBW     Y2, Y4, Y3
+	VPUNPCKHBW     Y2, Y4, Y2
+	VPUNPCKLBW     Y1, Y0, Y4
+	VPUNPCKHBW     Y1, Y0, Y0
+	VMOVDQU        everyOther<>+0(SB), Y1
+	VPERMD         Y3, Y1, Y3
+	VMOVQ          X3, (R9)
+	VMOVHPS        X3, (R9)(R10*1)
+	VEXTRACTI128   $0x01, Y3, X3
+	VMOVQ          X3, (R9)(R10*2)
+	VMOVHPS        X3, (R9)(R11*1)
+	VPERMD         Y2, Y1, Y2
+	VMOVQ          X2, (R13)
+	VMOVHPS        X2, (R13)(R10*1)
+	VEXTRACTI128   $0x01, Y2, X2
+	VMOVQ          X2, (R13)(R10*2)
+	VMOVHPS        X2, (R13)(R11*1)
+	VPERMD         Y4, Y1, Y2
+	VMOVQ          X2, (R12)
+	VMOVHPS        X2, (R12)(R10*1)
+	VEXTRACTI128   $0x01, Y2, X2
+	VMOVQ          X2, (R12)(R10*2)
+	VMOVHPS        X2, (R12)(R11*1)
+	VPERMD         Y0, Y1, Y0
+	VMOVQ          X0, (R14)
+	VMOVHPS        X0, (R14)(R10*1)
+	VEXTRACTI128   $0x01, Y0, X0
+	VMOVQ          X0, (R14)(R10*2)
+	VMOVHPS        X0, (R14)(R11*1)
+	JMP            top
+
+left:
+	TESTQ        $0x00000001, edges+48(FP)
+	JZ           top
+	VPBROADCASTQ -4(CX), Y0
+	VPBROADCASTQ -4(R9), Y1
+	VPBLENDD     $0xf0, Y1, Y0, Y0
+	VPBROADCASTQ -4(DI), Y1
+	VPBROADCASTQ -4(R12), Y2
+	VPBLENDD     $0xf0, Y2, Y1, Y1
+	VPUNPCKLBW   Y1, Y0, Y0
+	VPBROADCASTQ -4(CX)(DX*1), Y1
+	VPBROADCASTQ -4(R9)(R10*1), Y2
+	VPBLENDD     $0xf0, Y2, Y1, Y1
+	VPBROADCASTQ -4(DI)(DX*1), Y2
+	VPBROADCASTQ -4(R12)(R10*1), Y3
+	VPBLENDD     $0xf0, Y3, Y2, Y2
+	VPUNPCKLBW   Y2, Y1, Y1
+	VPBROADCASTQ -4(CX)(DX*2), Y2
+	VPBROADCASTQ -4(R9)(R10*2), Y3
+	VPBLENDD     $0xf0, Y3, Y2, Y2
+	VPBROADCASTQ -4(DI)(DX*2), Y3
+	VPBROADCASTQ -4(R12)(R10*2), Y4
+	VPBLENDD     $0xf0, Y4, Y3, Y3
+	VPUNPCKLBW   Y3, Y2, Y2
+	VPBROADCASTQ -4(CX)(BX*1), Y3
+	VPBROADCASTQ -4(R9)(R11*1), Y4
+	VPBLENDD     $0xf0, Y4, Y3, Y3
+	VPBROADCASTQ -4(DI)(BX*1), Y4
+	VPBROADCASTQ -4(R12)(R11*1), Y5
+	VPBLENDD     $0xf0, Y5, Y4, Y4
+	VPUNPCKLBW   Y4, Y3, Y3
+	VPBROADCASTQ -4(SI), Y4
+	VPBROADCASTQ -4(R13), Y5
+	VPBLENDD     $0xf0, Y5, Y4, Y4
+	VPBROADCASTQ -4(R8), Y5
+	VPBROADCASTQ -4(R14), Y6
+	VPBLENDD     $0xf0, Y6, Y5, Y5
+	VPUNPCKLBW   Y5, Y4, Y4
+	VPBROADCASTQ -4(SI)(DX*1), Y5
+	VPBROADCASTQ -4(R13)(R10*1), Y6
+	VPBLENDD     $0xf0, Y6, Y5, Y5
+	VPBROADCASTQ -4(R8)(DX*1), Y6
+	VPBROADCASTQ -4(R14)(R10*1), Y7
+	VPBLENDD     $0xf0, Y7, Y6, Y6
+	VPUNPCKLBW   Y6, Y5, Y5
+	VPBROADCASTQ -4(SI)(DX*2), Y6
+	VPBROADCASTQ -4(R13)(R10*2), Y7
+	VPBLENDD     $0xf0, Y7, Y6, Y6
+	VPBROADCASTQ -4(R8)(DX*2), Y7
+	VPBROADCASTQ -4(R14)(R10*2), Y8
+	VPBLENDD     $0xf0, Y8, Y7, Y7
+	VPUNPCKLBW   Y7, Y6, Y6
+	VPBROADCASTQ -4(SI)(BX*1), Y7
+	VPBROADCASTQ -4(R13)(R11*1), Y8
+	VPBLENDD     $0xf0, Y8, Y7, Y7
+	VPBROADCASTQ -4(R8)(BX*1), Y8
+	VPBROADCASTQ -4(R14)(R11*1), Y9
+	VPBLENDD     $0xf0, Y9, Y8, Y8
+	VPUNPCKLBW   Y8, Y7, Y7
+	VPUNPCKLBW   Y4, Y0, Y8
+	VPUNPCKHBW   Y4, Y0, Y0
+	VPUNPCKLBW   Y5, Y1, Y4
+	VPUNPCKHBW   Y5, Y1, Y1
+	VPUNPCKLBW   Y6, Y2, Y5
+	VPUNPCKHBW   Y6, Y2, Y2
+	VPUNPCKLBW   Y7, Y3, Y6
+	VPUNPCKHBW   Y7, Y3, Y3
+	VPUNPCKLBW   Y5, Y8, Y7
+	VPUNPCKHBW   Y5, Y8, Y5
+	VPUNPCKLBW   Y6, Y4, Y8
+	VPUNPCKHBW   Y6, Y4, Y4
+	VPUNPCKLBW   Y2, Y0, Y6
+	VPUNPCKHBW   Y2, Y0, Y0
+	VPUNPCKLBW   Y3, Y1, Y2
+	VPUNPCKHBW   Y3, Y1, Y1
+	VPUNPCKLBW   Y8, Y7, Y3
+	VPUNPCKHBW   Y8, Y7, Y7
+	VPUNPCKLBW   Y4, Y5, Y8
+	VPUNPCKHBW   Y4, Y5, Y4
+	VPUNPCKLBW   Y2, Y6, Y5
+	VPUNPCKHBW   Y2, Y6, Y2
+	VPUNPCKLBW   Y1, Y0, Y6
+	VPUNPCKHBW   Y1, Y0, Y0
+	VPSUBUSB     Y4, Y8, Y1
+	VPSUBUSB     Y8, Y4, Y9
+	VPOR         Y9, Y1, Y1
+	VPSUBUSB     Y5, Y2, Y9
+	VPSUBUSB     Y2, Y5, Y10
+	VPOR         Y10, Y9, Y9
+	VPMAXUB      Y9, Y1, Y1
+	MOVQ         limits+40(FP), AX
+	VPBROADCASTB 12(AX), Y9
+	VPSUBUSB     Y9, Y1, Y9
+	VPXOR        Y10, Y10, Y10
+	VPCMPEQB     Y10, Y9, Y9
+	VPSUBUSB     Y7, Y3, Y10
+	VPSUBUSB     Y3, Y7, Y11
+	VPOR         Y11, Y10, Y10
+	VPMAXUB      Y10, Y1, Y1
+	VPSUBUSB     Y8, Y7, Y10
+	VPSUBUSB     Y7, Y8, Y11
+	VPOR         Y11, Y10, Y10
+	VPMAXUB      Y10, Y1, Y1
+	VPSUBUSB     Y6, Y2, Y10
+	VPSUBUSB     Y2, Y6, Y11
+	VPOR         Y11, Y10, Y10
+	VPMAXUB      Y10, Y1, Y1
+	VPSUBUSB     Y0, Y6, Y10
+	VPSUBUSB     Y6, Y0, Y11
+	VPOR         Y11, Y10, Y10
+	VPMAXUB      Y10, Y1, Y1
+	MOVQ         limits+40(FP), AX
+	VPBROADCASTB 8(AX), Y10
+	VPSUBUSB     Y10, Y1, Y1
+	VPSUBUSB     Y5, Y4, Y10
+	VPSUBUSB     Y4, Y5, Y11
+	VPOR         Y11, Y10, Y10
+	VPSUBUSB     Y2, Y8, Y11
+	VPSUBUSB     Y8, Y2, Y12
+	VPOR         Y12, Y11, Y11
+	VPADDUSB     Y10, Y10, Y10
+	VPSRLW       $0x01, Y11, Y11
+	VPAND        low7<>+0(SB), Y11, Y11
+	VPADDUSB     Y11, Y10, Y10
+	MOVQ         limits+40(FP), AX
+	VPBROADCASTB (AX), Y11
+	VPSUBUSB     Y11, Y10, Y10
+	VPOR         Y10, Y1, Y1
+	VPXOR        Y10, Y10, Y10
+	VPCMPEQB     Y10, Y1, Y1
+	VPXOR        sign<>+0(SB), Y7, Y7
+	VPXOR        sign<>+0(SB), Y8, Y8
+	VPXOR        sign<>+0(SB), Y4, Y4
+	VPXOR        sign<>+0(SB), Y5, Y5
+	VPXOR        sign<>+0(SB), Y2, Y2
+	VPXOR        sign<>+0(SB), Y6, Y6
+	VPSUBSB      Y2, Y8, Y10
+	VPSUBSB      Y4, Y5, Y11
+	VPADDSB      Y11, Y10, Y10
+	VPADDSB      Y11, Y10, Y10
+	VPADDSB      Y11, Y10, Y10
+	VPAND        Y1, Y10, Y1
+	VPTEST       Y1, Y1
+	JZ           unchanged5
+	VPANDN       Y1, Y9, Y10
+	VPADDSB      four<>+0(SB), Y10, Y11
+	VPXOR        sign<>+0(SB), Y11, Y11
+	VPSRLW       $0x03, Y11, Y11
+	VPAND        low5<>+0(SB), Y11, Y11
+	VPADDSB      three<>+0(SB), Y10, Y10
+	VPXOR        sign<>+0(SB), Y10, Y10
+	VPSRLW       $0x03, Y10, Y10
+	VPAND        low5<>+0(SB), Y10, Y10
+	VPSUBB       sixteen<>+0(SB), Y10, Y10
+	VPADDSB      Y10, Y4, Y4
+	VPSUBB       sixteen<>+0(SB), Y11, Y10
+	VPSUBSB      Y10, Y5, Y5
+	VPAND        Y9, Y1, Y1
+	VPSUBSB      one<>+0(SB), Y1, Y1
+	VPCMPEQB     Y9, Y9, Y9
+	VPUNPCKLBW   Y1, Y9, Y10
+	VPUNPCKHBW   Y1, Y9, Y1
+	VPMULHRSW    nine<>+0(SB), Y10, Y9
+	VPMULHRSW    nine<>+0(SB), Y1, Y11
+	VPACKSSWB    Y11, Y9, Y9
+	VPADDSB      Y9, Y7, Y7
+	VPSUBSB      Y9, Y6, Y6
+	VPMULHRSW    eighteen<>+0(SB), Y10, Y9
+	VPMULHRSW    eighteen<>+0(SB), Y1, Y11
+	VPACKSSWB    Y11, Y9, Y9
+	VPADDSB      Y9, Y8, Y8
+	VPSUBSB      Y9, Y2, Y2
+	VPMULHRSW    twentySeven<>+0(SB), Y10, Y9
+	VPMULHRSW    twentySeven<>+0(SB), Y1, Y1
+	VPACKSSWB    Y1, Y9, Y1
+	VPADDSB      Y1, Y4, Y4
+	VPSUBSB      Y1, Y5, Y1
+	VPXOR        sign<>+0(SB), Y7, Y5
+	VPXOR        sign<>+0(SB), Y8, Y7
+	VPXOR        sign<>+0(SB), Y4, Y4
+	VPXOR        sign<>+0(SB), Y1, Y1
+	VPXOR        sign<>+0(SB), Y2, Y2
+	VPXOR        sign<>+0(SB), Y6, Y6
+	VPUNPCKLBW   Y1, Y3, Y8
+	VPUNPCKHBW   Y1, Y3, Y1
+	VPUNPCKLBW   Y2, Y5, Y3
+	VPUNPCKHBW   Y2, Y5, Y2
+	VPUNPCKLBW   Y6, Y7, Y5
+	VPUNPCKHBW   Y6, Y7, Y6
+	VPUNPCKLBW   Y0, Y4, Y7
+	VPUNPCKHBW   Y0, Y4, Y0
+	VPUNPCKLBW   Y5, Y8, Y4
+	VPUNPCKHBW   Y5, Y8, Y5
+	VPUNPCKLBW   Y7, Y3, Y8
+	VPUNPCKHBW   Y7, Y3, Y3
+	VPUNPCKLBW   Y6, Y1, Y7
+	VPUNPCKHBW   Y6, Y1, Y1
+	VPUNPCKLBW   Y0, Y2, Y6
+	VPUNPCKHBW   Y0, Y2, Y0
+	VPUNPCKLBW   Y8, Y4, Y2
+	VPUNPCKHBW   Y8, Y4, Y4
+	VPUNPCKLBW   Y3, Y5, Y8
+	VPUNPCKHBW   Y3, Y5, Y3
+	VPUNPCKLBW   Y6, Y7, Y5
+	VPUNPCKHBW   Y6, Y7, Y6
+	VPUNPCKLBW   Y0, Y1, Y7
+	VPUNPCKHBW   Y0, Y1, Y0
+	VMOVQ        X2, -4(CX)
+	VMOVHPS      X2, -4(CX)(DX*1)
+	VEXTRACTI128 $0x01, Y2, X1
+	VMOVQ        X1, -4(R9)
+	VMOVHPS      X1, -4(R9)(R10*1)
+	VMOVQ        X4, -4(CX)(DX*2)
+	VMOVHPS      X4, -4(CX)(BX*1)
+	VEXTRACTI128 $0x01, Y4, X1
+	VMOVQ        X1, -4(R9)(R10*2)
+	VMOVHPS      X1, -4(R9)(R11*1)
+	VMOVQ        X8, -4(SI)
+	VMOVHPS      X8, -4(SI)(DX*1)
+	VEXTRACTI128 $0x01, Y8, X1
+	VMOVQ        X1, -4(R13)
+	VMOVHPS      X1, -4(R13)(R10*1)
+	VMOVQ        X3, -4(SI)(DX*2)
+	VMOVHPS      X3, -4(SI)(BX*1)
+	VEXTRACTI128 $0x01, Y3, X1
+	VMOVQ        X1, -4(R13)(R10*2)
+	VMOVHPS      X1, -4(R13)(R11*1)
+	VMOVQ        X5, -4(DI)
+	VMOVHPS      X5, -4(DI)(DX*1)
+	VEXTRACTI128 $0x01, Y5, X1
+	VMOVQ        X1, -4(R12)
+	VMOVHPS      X1, -4(R12)(R10*1)
+	VMOVQ        X6, -4(DI)(DX*2)
+	VMOVHPS      X6, -4(DI)(BX*1)
+	VEXTRACTI128 $0x01, Y6, X1
+	VMOVQ        X1, -4(R12)(R10*2)
+	VMOVHPS      X1, -4(R12)(R11*1)
+	VMOVQ        X7, -4(R8)
+	VMOVHPS      X7, -4(R8)(DX*1)
+	VEXTRACTI128 $0x01, Y7, X1
+	VMOVQ        X1, -4(R14)
+	VMOVHPS      X1, -4(R14)(R10*1)
+	VMOVQ        X0, -4(R8)(DX*2)
+	VMOVHPS      X0, -4(R8)(BX*1)
+	VEXTRACTI128 $0x01, Y0, X0
+	VMOVQ        X0, -4(R14)(R10*2)
+	VMOVHPS      X0, -4(R14)(R11*1)
+
+unchanged5:
+top:
+	TESTQ          $0x00000002, edges+48(FP)
+	JZ             lying
+	LEAQ           (BX)(DX*1), AX
+	MOVQ           CX, SI
+	SUBQ           AX, SI
+	LEAQ           (R11)(R10*1), AX
+	MOVQ           R9, DI
+	SUBQ           AX, DI
+	LEAQ           (R11)(R10*1), AX
+	MOVQ           R12, R8
+	SUBQ           AX, R8
+	VBROADCASTI128 (SI), Y0
+	VPBROADCASTQ   (DI), Y1
+	VPBROADCASTQ   (R8), Y2
+	VPBLENDD       $0x30, Y1, Y0, Y0
+	VPBLENDD       $0xc0, Y2, Y0, Y0
+	VBROADCASTI128 (SI)(DX*1), Y1
+	VPBROADCASTQ   (DI)(R10*1), Y2
+	VPBROADCASTQ   (R8)(R10*1), Y3
+	VPBLENDD       $0x30, Y2, Y1, Y1
+	VPBLENDD       $0xc0, Y3, Y1, Y1
+	VBROADCASTI128 (SI)(DX*2), Y2
+	VPBROADCASTQ   (DI)(R10*2), Y3
+	VPBROADCASTQ   (R8)(R10*2), Y4
+	VPBLENDD       $0x30, Y3, Y2, Y2
+	VPBLENDD       $0xc0, Y4, Y2, Y2
+	VBROADCASTI128 (SI)(BX*1), Y3
+	VPBROADCASTQ   (DI)(R11*1), Y4
+	VPBROADCASTQ   (R8)(R11*1), Y5
+	VPBLENDD       $0x30, Y4, Y3, Y3
+	VPBLENDD       $0xc0, Y5, Y3, Y3
+	VBROADCASTI128 (CX), Y4
+	VPBROADCASTQ   (R9), Y5
+	VPBROADCASTQ   (R12), Y6
+	VPBLENDD       $0x30, Y5, Y4, Y4
+	VPBLENDD       $0xc0, Y6, Y4, Y4
+	VBROADCASTI128 (CX)(DX*1), Y5
+	VPBROADCASTQ   (R9)(R10*1), Y6
+	VPBROADCASTQ   (R12)(R10*1), Y7
+	VPBLENDD       $0x30, Y6, Y5, Y5
+	VPBLENDD       $0xc0, Y7, Y5, Y5
+	VBROADCASTI128 (CX)(DX*2), Y6
+	VPBROADCASTQ   (R9)(R10*2), Y7
+	VPBROADCASTQ   (R12)(R10*2), Y8
+	VPBLENDD       $0x30, Y7, Y6, Y6
+	VPBLENDD       $0xc0, Y8, Y6, Y6
+	VBROADCASTI128 (CX)(BX*1), Y7
+	VPBROADCASTQ   (R9)(R11*1), Y8
+	VPBROADCASTQ   (R12)(R11*1), Y9
+	VPBLENDD       $0x30, Y8, Y7, Y7
+	VPBLENDD       $0xc0, Y9, Y7, Y7
+	VPSUBUSB       Y3, Y2, Y8
+	VPSUBUSB       Y2, Y3, Y9
+	VPOR           Y9, Y8, Y8
+	VPSUBUSB       Y4, Y5, Y9
+	VPSUBUSB       Y5, Y4, Y10
+	VPOR           Y10, Y9, Y9
+	VPMAXUB        Y9, Y8, Y8
+	MOVQ           limits+40(FP), AX
+	VPBROADCASTB   12(AX), Y9
+	VPSUBUSB       Y9, Y8, Y9
+	VPXOR          Y10, Y10, Y10
+	VPCMPEQB       Y10, Y9, Y9
+	VPSUBUSB       Y1, Y0, Y10
+	VPSUBUSB       Y0, Y1, Y0
+	VPOR           Y0, Y10, Y0
+	VPMAXUB        Y0, Y8, Y0
+	VPSUBUSB       Y2, Y1, Y8
+	VPSUBUSB       Y1, Y2, Y10
+	VPOR           Y10, Y8, Y8
+	VPMAXUB        Y8, Y0, Y0
+	VPSUBUSB       Y6, Y5, Y8
+	VPSUBUSB       Y5, Y6, Y10
+	VPOR           Y10, Y8, Y8
+	VPMAXUB        Y8, Y0, Y0
+	VPSUBUSB       Y7, Y6, Y8
+	VPSUBUSB       Y6, Y7, Y7
+	VPOR           Y7, Y8, Y7
+	VPMAXUB        Y7, Y0, Y0
+	MOVQ           limits+40(FP), AX
+	VPBROADCASTB   8(AX), Y7
+	VPSUBUSB       Y7, Y0, Y0
+	VPSUBUSB       Y4, Y3, Y7
+	VPSUBUSB       Y3, Y4, Y8
+	VPOR           Y8, Y7, Y7
+	VPSUBUSB       Y5, Y2, Y8
+	VPSUBUSB       Y2, Y5, Y10
+	VPOR           Y10, Y8, Y8
+	VPADDUSB       Y7, Y7, Y7
+	VPSRLW         $0x01, Y8, Y8
+	VPAND          low7<>+0(SB), Y8, Y8
+	VPADDUSB       Y8, Y7, Y7
+	MOVQ           limits+40(FP), AX
+	VPBROADCASTB   (AX), Y8
+	VPSUBUSB       Y8, Y7, Y7
+	VPOR           Y7, Y0, Y0
+	VPXOR          Y7, Y7, Y7
+	VPCMPEQB       Y7, Y0, Y0
+	VPXOR          sign<>+0(SB), Y1, Y1
+	VPXOR          sign<>+0(SB), Y2, Y2
+	VPXOR          sign<>+0(SB), Y3, Y3
+	VPXOR          sign<>+0(SB), Y4, Y4
+	VPXOR          sign<>+0(SB), Y5, Y5
+	VPXOR          sign<>+0(SB), Y6, Y6
+	VPSUBSB        Y5, Y2, Y7
+	VPSUBSB        Y3, Y4, Y8
+	VPADDSB        Y8, Y7, Y7
+	VPADDSB        Y8, Y7, Y7
+	VPADDSB        Y8, Y7, Y7
+	VPAND          Y0, Y7, Y0
+	VPTEST         Y0, Y0
+	JZ             unchanged6
+	VPANDN         Y0, Y9, Y7
+	VPADDSB        four<>+0(SB), Y7, Y8
+	VPXOR          sign<>+0(SB), Y8, Y8
+	VPSRLW         $0x03, Y8, Y8
+	VPAND          low5<>+0(SB), Y8, Y8
+	VPADDSB        three<>+0(SB), Y7, Y7
+	VPXOR          sign<>+0(SB), Y7, Y7
+	VPSRLW         $0x03, Y7, Y7
+	VPAND          low5<>+0(SB), Y7, Y7
+	VPSUBB         sixteen<>+0(SB), Y7, Y7
+	VPADDSB        Y7, Y3, Y3
+	VPSUBB         sixteen<>+0(SB), Y8, Y7
+	VPSUBSB        Y7, Y4, Y4
+	VPAND          Y9, Y0, Y0
+	VPSUBSB        one<>+0(SB), Y0, Y0
+	VPCMPEQB       Y7, Y7, Y7
+	VPUNPCKLBW     Y0, Y7, Y8
+	VPUNPCKHBW     Y0, Y7, Y0
+	VPMULHRSW      nine<>+0(SB), Y8, Y7
+	VPMULHRSW      nine<>+0(SB), Y0, Y9
+	VPACKSSWB      Y9, Y7, Y7
+	VPADDSB        Y7, Y1, Y1
+	VPSUBSB        Y7, Y6, Y6
+	VPMULHRSW      eighteen<>+0(SB), Y8, Y7
+	VPMULHRSW      eighteen<>+0(SB), Y0, Y9
+	VPACKSSWB      Y9, Y7, Y7
+	VPADDSB        Y7, Y2, Y2
+	VPSUBSB        Y7, Y5, Y5
+	VPMULHRSW      twentySeven<>+0(SB), Y8, Y7
+	VPMULHRSW      twentySeven<>+0(SB), Y0, Y0
+	VPACKSSWB      Y0, Y7, Y0
+	VPADDSB        Y0, Y3, Y3
+	VPSUBSB        Y0, Y4, Y0
+	VPXOR          sign<>+0(SB), Y1, Y1
+	VPXOR          sign<>+0(SB), Y2, Y2
+	VPXOR          sign<>+0(SB), Y3, Y3
+	VPXOR          sign<>+0(SB), Y0, Y0
+	VPXOR          sign<>+0(SB), Y5, Y4
+	VPXOR          sign<>+0(SB), Y6, Y5
+	VMOVDQU        X1, (SI)(DX*1)
+	VEXTRACTI128   $0x01, Y1, X1
+	VMOVQ          X1, (DI)(R10*1)
+	VMOVHPS        X1, (R8)(R10*1)
+	VMOVDQU        X2, (SI)(DX*2)
+	VEXTRACTI128   $0x01, Y2, X1
+	VMOVQ          X1, (DI)(R10*2)
+	VMOVHPS        X1, (R8)(R10*2)
+	VMOVDQU        X3, (SI)(BX*1)
+	VEXTRACTI128   $0x01, Y3, X1
+	VMOVQ          X1, (DI)(R11*1)
+	VMOVHPS        X1, (R8)(R11*1)
+	VMOVDQU        X0, (CX)
+	VEXTRACTI128   $0x01, Y0, X0
+	VMOVQ          X0, (R9)
+	VMOVHPS        X0, (R12)
+	VMOVDQU        X4, (CX)(DX*1)
+	VEXTRACTI128   $0x01, Y4, X0
+	VMOVQ          X0, (R9)(R10*1)
+	VMOVHPS        X0, (R12)(R10*1)
+	VMOVDQU        X5, (CX)(DX*2)
+	VEXTRACTI128   $0x01, Y5, X0
+	VMOVQ          X0, (R9)(R10*2)
+	VMOVHPS        X0, (R12)(R10*2)
+
+unchanged6:
+lying:
+	TESTQ          $0x00000004, edges+48(FP)
+	JZ             done
+	MOVQ           y+0(FP), AX
+	MOVQ           stride+24(FP), CX
+	LEAQ           (CX)(CX*2), DX
+	LEAQ           (AX)(CX*4), BX
+	LEAQ           (BX)(CX*4), SI
+	LEAQ           (SI)(CX*4), DI
+	MOVQ           u+8(FP), R8
+	MOVQ           chromaStride+32(FP), R9
+	LEAQ           (R9)(R9*2), R10
+	MOVQ           v+16(FP), R11
+	LEAQ           (R8)(R9*4), R12
+	LEAQ           (R11)(R9*4), R13
+	VBROADCASTI128 (AX), Y0
+	VPBROADCASTQ   (R8), Y1
+	VPBROADCASTQ   (R11), Y2
+	VPBLENDD       $0x30, Y1, Y0, Y0
+	VPBLENDD       $0xc0, Y2, Y0, Y0
+	VBROADCASTI128 (AX)(CX*1), Y1
+	VPBROADCASTQ   (R8)(R9*1), Y2
+	VPBROADCASTQ   (R11)(R9*1), Y3
+	VPBLENDD       $0x30, Y2, Y1, Y1
+	VPBLENDD       $0xc0, Y3, Y1, Y1
+	VBROADCASTI128 (AX)(CX*2), Y2
+	VPBROADCASTQ   (R8)(R9*2), Y3
+	VPBROADCASTQ   (R11)(R9*2), Y4
+	VPBLENDD       $0x30, Y3, Y2, Y2
+	VPBLENDD       $0xc0, Y4, Y2, Y2
+	VBROADCASTI128 (AX)(DX*1), Y3
+	VPBROADCASTQ   (R8)(R10*1), Y4
+	VPBROADCASTQ   (R11)(R10*1), Y5
+	VPBLENDD       $0x30, Y4, Y3, Y3
+	VPBLENDD       $0xc0, Y5, Y3, Y3
+	VBROADCASTI128 (BX), Y4
+	VPBROADCASTQ   (R12), Y5
+	VPBROADCASTQ   (R13), Y6
+	VPBLENDD       $0x30, Y5, Y4, Y4
+	VPBLENDD       $0xc0, Y6, Y4, Y4
+	VBROADCASTI128 (BX)(CX*1), Y5
+	VPBROADCASTQ   (R12)(R9*1), Y6
+	VPBROADCASTQ   (R13)(R9*1), Y7
+	VPBLENDD       $0x30, Y6, Y5, Y5
+	VPBLENDD       $0xc0, Y7, Y5, Y5
+	VBROADCASTI128 (BX)(CX*2), Y6
+	VPBROADCASTQ   (R12)(R9*2), Y7
+	VPBROADCASTQ   (R13)(R9*2), Y8
+	VPBLENDD       $0x30, Y7, Y6, Y6
+	VPBLENDD       $0xc0, Y8, Y6, Y6
+	VBROADCASTI128 (BX)(DX*1), Y7
+	VPBROADCASTQ   (R12)(R10*1), Y8
+	VPBROADCASTQ   (R13)(R10*1), Y9
+	VPBLENDD       $0x30, Y8, Y7, Y7
+	VPBLENDD       $0xc0, Y9, Y7, Y7
+	VPSUBUSB       Y3, Y2, Y8
+	VPSUBUSB       Y2, Y3, Y9
+	VPOR           Y9, Y8, Y8
+	VPSUBUSB       Y4, Y5, Y9
+	VPSUBUSB       Y5, Y4, Y10
+	VPOR           Y10, Y9, Y9
+	VPMAXUB        Y9, Y8, Y8
+	MOVQ           limits+40(FP), R14
+	VPBROADCASTB   12(R14), Y9
+	VPSUBUSB       Y9, Y8, Y9
+	VPXOR          Y10, Y10, Y10
+	VPCMPEQB       Y10, Y9, Y9
+	VPSUBUSB       Y1, Y0, Y10
+	VPSUBUSB       Y0, Y1, Y0
+	VPOR           Y0, Y10, Y0
+	VPMAXUB        Y0, Y8, Y0
+	VPSUBUSB       Y2, Y1, Y8
+	VPSUBUSB       Y1, Y2, Y1
+	VPOR           Y1, Y8, Y1
+	VPMAXUB        Y1, Y0, Y0
+	VPSUBUSB       Y6, Y5, Y1
+	VPSUBUSB       Y5, Y6, Y8
+	VPOR           Y8, Y1, Y1
+	VPMAXUB        Y1, Y0, Y0
+	VPSUBUSB       Y7, Y6, Y1
+	VPSUBUSB       Y6, Y7, Y6
+	VPOR           Y6, Y1, Y1
+	VPMAXUB        Y1, Y0, Y0
+	MOVQ           limits+40(FP), R14
+	VPBROADCASTB   8(R14), Y1
+	VPSUBUSB       Y1, Y0, Y0
+	VPSUBUSB       Y4, Y3, Y1
+	VPSUBUSB       Y3, Y4, Y6
+	VPOR           Y6, Y1, Y1
+	VPSUBUSB       Y5, Y2, Y6
+	VPSUBUSB       Y2, Y5, Y7
+	VPOR           Y7, Y6, Y6
+	VPADDUSB       Y1, Y1, Y1
+	VPSRLW         $0x01, Y6, Y6
+	VPAND          low7<>+0(SB), Y6, Y6
+	VPADDUSB       Y6, Y1, Y1
+	MOVQ           limits+40(FP), R14
+	VPBROADCASTB   4(R14), Y6
+	VPSUBUSB       Y6, Y1, Y1
+	VPOR           Y1, Y0, Y0
+	VPXOR          Y1, Y1, Y1
+	VPCMPEQB       Y1, Y0, Y0
+	VPXOR          sign<>+0(SB), Y2, Y1
+	VPXOR          sign<>+0(SB), Y3, Y2
+	VPXOR          sign<>+0(SB), Y4, Y3
+	VPXOR          sign<>+0(SB), Y5, Y4
+	VPSUBSB        Y4, Y1, Y5
+	VPANDN         Y5, Y9, Y5
+	VPSUBSB        Y2, Y3, Y6
+	VPADDSB        Y6, Y5, Y5
+	VPADDSB        Y6, Y5, Y5
+	VPADDSB        Y6, Y5, Y5
+	VPAND          Y0, Y5, Y0
+	VPTEST         Y0, Y0
+	JZ             unchanged7
+	VPADDSB        four<>+0(SB), Y0, Y5
+	VPXOR          sign<>+0(SB), Y5, Y5
+	VPSRLW         $0x03, Y5, Y5
+	VPAND          low5<>+0(SB), Y5, Y5
+	VPADDSB        three<>+0(SB), Y0, Y0
+	VPXOR          sign<>+0(SB), Y0, Y0
+	VPSRLW         $0x03, Y0, Y0
+	VPAND          low5<>+0(SB), Y0, Y0
+	VPSUBB         sixteen<>+0(SB), Y0, Y0
+	VPADDSB        Y0, Y2, Y0
+	VPSUBB         sixteen<>+0(SB), Y5, Y2
+	VPSUBSB        Y2, Y3, Y2
+	VPXOR          Y3, Y3, Y3
+	VPAVGB         Y3, Y5, Y3
+	VPSUBB         eight<>+0(SB), Y3, Y3
+	VPAND          Y9, Y3, Y3
+	VPSUBSB        Y3, Y4, Y4
+	VPADDSB        Y3, Y1, Y1
+	VPXOR          sign<>+0(SB), Y1, Y1
+	VPXOR          sign<>+0(SB), Y0, Y0
+	VPXOR          sign<>+0(SB), Y2, Y2
+	VPXOR          sign<>+0(SB), Y4, Y3
+	VMOVDQU        X1, (AX)(CX*2)
+	VEXTRACTI128   $0x01, Y1, X1
+	VMOVQ          X1, (R8)(R9*2)
+	VMOVHPS        X1, (R11)(R9*2)
+	VMOVDQU        X0, (AX)(DX*1)
+	VEXTRACTI128   $0x01, Y0, X0
+	VMOVQ          X0, (R8)(R10*1)
+	VMOVHPS        X0, (R11)(R10*1)
+	VMOVDQU        X2, (BX)
+	VEXTRACTI128   $0x01, Y2, X0
+	VMOVQ          X0, (R12)
+	VMOVHPS        X0, (R13)
+	VMOVDQU        X3, (BX)(CX*1)
+	VEXTRACTI128   $0x01, Y3, X0
+	VMOVQ          X0, (R12)(R9*1)
+	VMOVHPS        X0, (R13)(R9*1)
+
+unchanged7:
+	VMOVDQU      (BX), X0
+	VMOVDQU      (BX)(CX*1), X1
+	VMOVDQU      (BX)(CX*2), X2
+	VMOVDQU      (BX)(DX*1), X3
+	VMOVDQU      (SI), X4
+	VMOVDQU      (SI)(CX*1), X5
+	VMOVDQU      (SI)(CX*2), X6
+	VMOVDQU      (SI)(DX*1), X7
+	VPSUBUSB     X3, X2, X8
+	VPSUBUSB     X2, X3, X9
+	VPOR         X9, X8, X8
+	VPSUBUSB     X4, X5, X9
+	VPSUBUSB     X5, X4, X10
+	VPOR         X10, X9, X9
+	VPMAXUB      X9, X8, X8
+	MOVQ         limits+40(FP), AX
+	VPBROADCASTB 12(AX), X9
+	VPSUBUSB     X9, X8, X9
+	VPXOR        X10, X10, X10
+	VPCMPEQB     X10, X9, X9
+	VPSUBUSB     X1, X0, X10
+	VPSUBUSB     X0, X1, X0
+	VPOR         X0, X10, X0
+	VPMAXUB      X0, X8, X0
+	VPSUBUSB     X2, X1, X8
+	VPSUBUSB     X1, X2, X1
+	VPOR         X1, X8, X1
+	VPMAXUB      X1, X0, X0
+	VPSUBUSB     X6, X5, X1
+	VPSUBUSB     X5, X6, X8
+	VPOR         X8, X1, X1
+	VPMAXUB      X1, X0, X0
+	VPSUBUSB     X7, X6, X1
+	VPSUBUSB     X6, X7, X6
+	VPOR         X6, X1, X1
+	VPMAXUB      X1, X0, X0
+	MOVQ         limits+40(FP), AX
+	VPBROADCASTB 8(AX), X1
+	VPSUBUSB     X1, X0, X0
+	VPSUBUSB     X4, X3, X1
+	VPSUBUSB     X3, X4, X6
+	VPOR         X6, X1, X1
+	VPSUBUSB     X5, X2, X6
+	VPSUBUSB     X2, X5, X7
+	VPOR         X7, X6, X6
+	VPADDUSB     X1, X1, X1
+	VPSRLW       $0x01, X6, X6
+	VPAND        low7<>+0(SB), X6, X6
+	VPADDUSB     X6, X1, X1
+	MOVQ         limits+40(FP), AX
+	VPBROADCASTB 4(AX), X6
+	VPSUBUSB     X6, X1, X1
+	VPOR         X1, X0, X0
+	VPXOR        X1, X1, X1
+	VPCMPEQB     X1, X0, X0
+	VPXOR        sign<>+0(SB), X2, X1
+	VPXOR        sign<>+0(SB), X3, X2
+	VPXOR        sign<>+0(SB), X4, X3
+	VPXOR        sign<>+0(SB), X5, X4
+	VPSUBSB      X4, X1, X5
+	VPANDN       X5, X9, X5
+	VPSUBSB      X2, X3, X6
+	VPADDSB      X6, X5, X5
+	VPADDSB      X6, X5, X5
+	VPADDSB      X6, X5, X5
+	VPAND        X0, X5, X0
+	VPTEST       X0, X0
+	JZ           unchanged8
+	VPADDSB      four<>+0(SB), X0, X5
+	VPXOR        sign<>+0(SB), X5, X5
+	VPSRLW       $0x03, X5, X5
+	VPAND        low5<>+0(SB), X5, X5
+	VPADDSB      three<>+0(SB), X0, X0
+	VPXOR        sign<>+0(SB), X0, X0
+	VPSRLW       $0x03, X0, X0
+	VPAND        low5<>+0(SB), X0, X0
+	VPSUBB       sixteen<>+0(SB), X0, X0
+	VPADDSB      X0, X2, X0
+	VPSUBB       sixteen<>+0(SB), X5, X2
+	VPSUBSB      X2, X3, X2
+	VPXOR        X3, X3, X3
+	VPAVGB       X3, X5, X3
+	VPSUBB       eight<>+0(SB), X3, X3
+	VPAND        X9, X3, X3
+	VPSUBSB      X3, X4, X4
+	VPADDSB      X3, X1, X1
+	VPXOR        sign<>+0(SB), X1, X1
+	VPXOR        sign<>+0(SB), X0, X0
+	VPXOR        sign<>+0(SB), X2, X2
+	VPXOR        sign<>+0(SB), X4, X3
+	VMOVDQU      X1, (BX)(CX*2)
+	VMOVDQU      X0, (BX)(DX*1)
+	VMOVDQU      X2, (SI)
+	VMOVDQU      X3, (SI)(CX*1)
+
+unchanged8:
+	VMOVDQU      (SI), X0
+	VMOVDQU      (SI)(CX*1), X1
+	VMOVDQU      (SI)(CX*2), X2
+	VMOVDQU      (SI)(DX*1), X3
+	VMOVDQU      (DI), X4
+	VMOVDQU      (DI)(CX*1), X5
+	VMOVDQU      (DI)(CX*2), X6
+	VMOVDQU      (DI)(DX*1), X7
+	VPSUBUSB     X3, X2, X8
+	VPSUBUSB     X2, X3, X9
+	VPOR         X9, X8, X8
+	VPSUBUSB     X4, X5, X9
+	VPSUBUSB     X5, X4, X10
+	VPOR         X10, X9, X9
+	VPMAXUB      X9, X8, X8
+	MOVQ         limits+40(FP), AX
+	VPBROADCASTB 12(AX), X9
+	VPSUBUSB     X9, X8, X9
+	VPXOR        X10, X10, X10
+	VPCMPEQB     X10, X9, X9
+	VPSUBUSB     X1, X0, X10
+	VPSUBUSB     X0, X1, X0
+	VPOR         X0, X10, X0
+	VPMAXUB      X0, X8, X0
+	VPSUBUSB     X2, X1, X8
+	VPSUBUSB     X1, X2, X1
+	VPOR         X1, X8, X1
+	VPMAXUB      X1, X0, X0
+	VPSUBUSB     X6, X5, X1
+	VPSUBUSB     X5, X6, X8
+	VPOR         X8, X1, X1
+	VPMAXUB      X1, X0, X0
+	VPSUBUSB     X7, X6, X1
+	VPSUBUSB     X6, X7, X6
+	VPOR         X6, X1, X1
+	VPMAXUB      X1, X0, X0
+	MOVQ         limits+40(FP), AX
+	VPBROADCASTB 8(AX), X1
+	VPSUBUSB     X1, X0, X0
+	VPSUBUSB     X4, X3, X1
+	VPSUBUSB     X3, X4, X6
+	VPOR         X6, X1, X1
+	VPSUBUSB     X5, X2, X6
+	VPSUBUSB     X2, X5, X7
+	VPOR         X7, X6, X6
+	VPADDUSB     X1, X1, X1
+	VPSRLW       $0x01, X6, X6
+	VPAND        low7<>+0(SB), X6, X6
+	VPADDUSB     X6, X1, X1
+	MOVQ         limits+40(FP), AX
+	VPBROADCASTB 4(AX), X6
+	VPSUBUSB     X6, X1, X1
+	VPOR         X1, X0, X0
+	VPXOR        X1, X1, X1
+	VPCMPEQB     X1, X0, X0
+	VPXOR        sign<>+0(SB), X2, X1
+	VPXOR        sign<>+0(SB), X3, X2
+	VPXOR        sign<>+0(SB), X4, X3
+	VPXOR        sign<>+0(SB), X5, X4
+	VPSUBSB      X4, X1, X5
+	VPANDN       X5, X9, X5
+	VPSUBSB      X2, X3, X6
+	VPADDSB      X6, X5, X5
+	VPADDSB      X6, X5, X5
+	VPADDSB      X6, X5, X5
+	VPAND        X0, X5, X0
+	VPTEST       X0, X0
+	JZ           unchanged9
+	VPADDSB      four<>+0(SB), X0, X5
+	VPXOR        sign<>+0(SB), X5, X5
+	VPSRLW       $0x03, X5, X5
+	VPAND        low5<>+0(SB), X5, X5
+	VPADDSB      three<>+0(SB), X0, X0
+	VPXOR        sign<>+0(SB), X0, X0
+	VPSRLW       $0x03, X0, X0
+	VPAND        low5<>+0(SB), X0, X0
+	VPSUBB       sixteen<>+0(SB), X0, X0
+	VPADDSB      X0, X2, X0
+	VPSUBB       sixteen<>+0(SB), X5, X2
+	VPSUBSB      X2, X3, X2
+	VPXOR        X3, X3, X3
+	VPAVGB       X3, X5, X3
+	VPSUBB       eight<>+0(SB), X3, X3
+	VPAND        X9, X3, X3
+	VPSUBSB      X3, X4, X4
+	VPADDSB      X3, X1, X1
+	VPXOR        sign<>+0(SB), X1, X1
+	VPXOR        sign<>+0(SB), X0, X0
+	VPXOR        sign<>+0(SB), X2, X2
+	VPXOR        sign<>+0(SB), X4, X3
+	VMOVDQU      X1, (SI)(CX*2)
+	VMOVDQU      X0, (SI)(DX*1)
+	VMOVDQU      X2, (DI)
+	VMOVDQU      X3, (DI)(CX*1)
+
+unchanged9:
+done:
+	VZEROUPPER
+	RET
+
+// func simpleAVX2(y *byte, stride int, limits *int32, edges int)
+// Requires: AVX, AVX2
+TEXT ·simpleAVX2(SB), NOSPLIT, $672-32
+	LEAQ           31(SP), AX
+	ANDQ           $-32, AX
+	MOVQ           y+0(FP), CX
+	MOVQ           stride+8(FP), DX
+	LEAQ           (DX)(DX*2), BX
+	LEAQ           (CX)(DX*4), SI
+	LEAQ           (SI)(DX*4), DI
+	LEAQ           (DI)(DX*4), R8
+	VBROADCASTI128 (CX), Y0
+	VINSERTI128    $0x01, (DI), Y0, Y0
+	VBROADCASTI128 (CX)(DX*1), Y1
+	VINSERTI128    $0x01, (DI)(DX*1), Y1, Y1
+	VBROADCASTI128 (CX)(DX*2), Y2
+	VINSERTI128    $0x01, (DI)(DX*2), Y2, Y2
+	VBROADCASTI128 (CX)(BX*1), Y3
+	VINSERTI128    $0x01, (DI)(BX*1), Y3, Y3
+	VBROADCASTI128 (SI), Y4
+	VINSERTI128    $0x01, (R8), Y4, Y4
+	VBROADCASTI128 (SI)(DX*1), Y5
+	VINSERTI128    $0x01, (R8)(DX*1), Y5, Y5
+	VBROADCASTI128 (SI)(DX*2), Y6
+	VINSERTI128    $0x01, (R8)(DX*2), Y6, Y6
+	VBROADCASTI128 (SI)(BX*1), Y7
+	VINSERTI128    $0x01, (R8)(BX*1), Y7, Y7
+	VPUNPCKLBW     Y4, Y0, Y8
+	VPUNPCKHBW     Y4, Y0, Y0
+	VPUNPCKLBW     Y5, Y1, Y4
+	VPUNPCKHBW     Y5, Y1, Y1
+	VPUNPCKLBW     Y6, Y2, Y5
+	VPUNPCKHBW     Y6, Y2, Y2
+	VPUNPCKLBW     Y7, Y3, Y6
+	VPUNPCKHBW     Y7, Y3, Y3
+	VPUNPCKLBW     Y5, Y8, Y7
+	VPUNPCKHBW     Y5, Y8, Y5
+	VPUNPCKLBW     Y6, Y4, Y8
+	VPUNPCKHBW     Y6, Y4, Y4
+	VPUNPCKLBW     Y2, Y0, Y6
+	VPUNPCKHBW     Y2, Y0, Y0
+	VPUNPCKLBW     Y3, Y1, Y2
+	VPUNPCKHBW     Y3, Y1, Y1
+	VPUNPCKLBW     Y8, Y7, Y3
+	VPUNPCKHBW     Y8, Y7, Y7
+	VPUNPCKLBW     Y4, Y5, Y8
+	VPUNPCKHBW     Y4, Y5, Y4
+	VPUNPCKLBW     Y2, Y6, Y5
+	VPUNPCKHBW     Y2, Y6, Y2
+	VPUNPCKLBW     Y1, Y0, Y6
+	VPUNPCKHBW     Y1, Y0, Y0
+	VPERMQ         $0xd8, Y3, Y1
+	VPERMQ         $0xd8, Y7, Y3
+	VPERMQ         $0xd8, Y8, Y7
+	VPERMQ         $0xd8, Y4, Y4
+	VPERMQ         $0xd8, Y5, Y5
+	VPERMQ         $0xd8, Y2, Y2
+	VPERMQ         $0xd8, Y6, Y6
+	VPERMQ         $0xd8, Y0, Y0
+	VMOVDQU        X1, 128(AX)
+	VEXTRACTI128   $0x01, Y1, 160(AX)
+	VMOVDQU        X3, 192(AX)
+	VEXTRACTI128   $0x01, Y3, 224(AX)
+	VMOVDQU        X7, 256(AX)
+	VEXTRACTI128   $0x01, Y7, 288(AX)
+	VMOVDQU        X4, 320(AX)
+	VEXTRACTI128   $0x01, Y4, 352(AX)
+	VMOVDQU        X5, 384(AX)
+	VEXTRACTI128   $0x01, Y5, 416(AX)
+	VMOVDQU        X2, 448(AX)
+	VEXTRACTI128   $0x01, Y2, 480(AX)
+	VMOVDQU        X6, 512(AX)
+	VEXTRACTI128   $0x01, Y6, 544(AX)
+	VMOVDQU        X0, 576(AX)
+	VEXTRACTI128   $0x01, Y0, 608(AX)
+	TESTQ          $0x00000001, edges+24(FP)
+	JZ             inner
+	VPBROADCASTD   -4(CX), Y0
+	VPBROADCASTD   -4(DI), Y1
+	VPBLENDD       $0xf0, Y1, Y0, Y0
+	VPBROADCASTD   -4(SI), Y1
+	VPBROADCASTD   -4(R8), Y2
+	VPBLENDD       $0xf0, Y2, Y1, Y1
+	VPUNPCKLBW     Y1, Y0, Y0
+	VPBROADCASTD   -4(CX)(DX*1), Y1
+	VPBROADCASTD   -4(DI)(DX*1), Y2
+	VPBLENDD       $0xf0, Y2, Y1, Y1
+	VPBROADCASTD   -4(SI)(DX*1), Y2
+	VPBROADCASTD   -4(R8)(DX*1), Y3
+	VPBLENDD       $0xf0, Y3, Y2, Y2
+	VPUNPCKLBW     Y2, Y1, Y1
+	VPBROADCASTD   -4(CX)(DX*2), Y2
+	VPBROADCASTD   -4(DI)(DX*2), Y3
+	VPBLENDD       $0xf0, Y3, Y2, Y2
+	VPBROADCASTD   -4(SI)(DX*2), Y3
+	VPBROADCASTD   -4(R8)(DX*2), Y4
+	VPBLENDD       $0xf0, Y4, Y3, Y3
+	VPUNPCKLBW     Y3, Y2, Y2
+	VPBROADCASTD   -4(CX)(BX*1), Y3
+	VPBROADCASTD   -4(DI)(BX*1), Y4
+	VPBLENDD       $0xf0, Y4, Y3, Y3
+	VPBROADCASTD   -4(SI)(BX*1), Y4
+	VPBROADCASTD   -4(R8)(BX*1), Y5
+	VPBLENDD       $0xf0, Y5, Y4, Y4
+	VPUNPCKLBW     Y4, Y3, Y3
+	VPUNPCKLBW     Y2, Y0, Y0
+	VPUNPCKLBW     Y3, Y1, Y1
+	VPUNPCKLBW     Y1, Y0, Y2
+	VPUNPCKHBW     Y1, Y0, Y0
+	VPERMQ         $0xd8, Y2, Y1
+	VPERMQ         $0xd8, Y0, Y0
+	VMOVDQU        X1, (AX)
+	VEXTRACTI128   $0x01, Y1, 32(AX)
+	VMOVDQU        X0, 64(AX)
+	VEXTRACTI128   $0x01, Y0, 96(AX)
+	VMOVDQU        64(AX), X0
+	VMOVDQU        96(AX), X1
+	VMOVDQU        128(AX), X2
+	VMOVDQU        160(AX), X3
+	VPSUBUSB       X2, X1, X4
+	VPSUBUSB       X1, X2, X5
+	VPOR           X5, X4, X4
+	VPSUBUSB       X3, X0, X5
+	VPSUBUSB       X0, X3, X6
+	VPOR           X6, X5, X5
+	VPADDUSB       X4, X4, X4
+	VPSRLW         $0x01, X5, X5
+	VPAND          low7<>+0(SB), X5, X5
+	VPADDUSB       X5, X4, X4
+	MOVQ           limits+16(FP), R9
+	VPBROADCASTB   (R9), X5
+	VPSUBUSB       X5, X4, X4
+	VPXOR          X5, X5, X5
+	VPCMPEQB       X5, X4, X4
+	VPXOR          sign<>+0(SB), X0, X0
+	VPXOR          sign<>+0(SB), X1, X1
+	VPXOR          sign<>+0(SB), X2, X2
+	VPXOR          sign<>+0(SB), X3, X3
+	VPSUBSB        X3, X0, X0
+	VPSUBSB        X1, X2, X3
+	VPADDSB        X3, X0, X0
+	VPADDSB        X3, X0, X0
+	VPADDSB        X3, X0, X0
+	VPAND          X4, X0, X0
+	VPTEST         X0, X0
+	JZ             unchanged10
+	VPADDSB        four<>+0(SB), X0, X3
+	VPXOR          sign<>+0(SB), X3, X3
+	VPSRLW         $0x03, X3, X3
+	VPAND          low5<>+0(SB), X3, X3
+	VPADDSB        three<>+0(SB), X0, X0
+	VPXOR          sign<>+0(SB), X0, X0
+	VPSRLW         $0x03, X0, X0
+	VPAND          low5<>+0(SB), X0, X0
+	VPSUBB         sixteen<>+0(SB), X0, X0
+	VPADDSB        X0, X1, X0
+	VPSUBB         sixteen<>+0(SB), X3, X1
+	VPSUBSB        X1, X2, X1
+	VPXOR          sign<>+0(SB), X0, X0
+	VPXOR          sign<>+0(SB), X1, X1
+	VMOVDQU        X0, 96(AX)
+	VMOVDQU        X1, 128(AX)
+
+unchanged10:
+	VMOVDQU 96(AX), X0
+	VPEXTRB $0x00, X0, -1(CX)
+	VPEXTRB $0x01, X0, -1(CX)(DX*1)
+	VPEXTRB $0x02, X0, -1(CX)(DX*2)
+	VPEXTRB $0x03, X0, -1(CX)(BX*1)
+	VPEXTRB $0x04, X0, -1(SI)
+	VPEXTRB $0x05, X0, -1(SI)(DX*1)
+	VPEXTRB $0x06, X0, -1(SI)(DX*2)
+	VPEXTRB $0x07, X0, -1(SI)(BX*1)
+	VPEXTRB $0x08, X0, -1(DI)
+	VPEXTRB $0x09, X0, -1(DI)(DX*1)
+	VPEXTRB $0x0a, X0, -1(DI)(DX*2)
+	VPEXTRB $0x0b, X0, -1(DI)(BX*1)
+	VPEXTRB $0x0c, X0, -1(R8)
+	VPEXTRB $0x0d, X0, -1(R8)(DX*1)
+	VPEXTRB $0x0e, X0, -1(R8)(DX*2)
+	VPEXTRB $0x0f, X0, -1(R8)(BX*1)
+
+inner:
+	VMOVDQU      192(AX), X0
+	VMOVDQU      224(AX), X1
+	VMOVDQU      256(AX), X2
+	VMOVDQU      288(AX), X3
+	VPSUBUSB     X2, X1, X4
+	VPSUBUSB     X1, X2, X5
+	VPOR         X5, X4, X4
+	VPSUBUSB     X3, X0, X5
+	VPSUBUSB     X0, X3, X6
+	VPOR         X6, X5, X5
+	VPADDUSB     X4, X4, X4
+	VPSRLW       $0x01, X5, X5
+	VPAND        low7<>+0(SB), X5, X5
+	VPADDUSB     X5, X4, X4
+	MOVQ         limits+16(FP), R9
+	VPBROADCASTB 4(R9), X5
+	VPSUBUSB     X5, X4, X4
+	VPXOR        X5, X5, X5
+	VPCMPEQB     X5, X4, X4
+	VPXOR        sign<>+0(SB), X0, X0
+	VPXOR        sign<>+0(SB), X1, X1
+	VPXOR        sign<>+0(SB), X2, X2
+	VPXOR        sign<>+0(SB), X3, X3
+	VPSUBSB      X3, X0, X0
+	VPSUBSB      X1, X2, X3
+	VPADDSB      X3, X0, X0
+	VPADDSB      X3, X0, X0
+	VPADDSB      X3, X0, X0
+	VPAND        X4, X0, X0
+	VPTEST       X0, X0
+	JZ           unchanged11
+	VPADDSB      four<>+0(SB), X0, X3
+	VPXOR        sign<>+0(SB), X3, X3
+	VPSRLW       $0x03, X3, X3
+	VPAND        low5<>+0(SB), X3, X3
+	VPADDSB      three<>+0(SB), X0, X0
+	VPXOR        sign<>+0(SB), X0, X0
+	VPSRLW       $0x03, X0, X0
+	VPAND        low5<>+0(SB), X0, X0
+	VPSUBB       sixteen<>+0(SB), X0, X0
+	VPADDSB      X0, X1, X0
+	VPSUBB       sixteen<>+0(SB), X3, X1
+	VPSUBSB      X1, X2, X1
+	VPXOR        sign<>+0(SB), X0, X0
+	VPXOR        sign<>+0(SB), X1, X1
+	VMOVDQU      X0, 224(AX)
+	VMOVDQU      X1, 256(AX)
+
+unchanged11:
+	VMOVDQU      320(AX), X0
+	VMOVDQU      352(AX), X1
+	VMOVDQU      384(AX), X2
+	VMOVDQU      416(AX), X3
+	VPSUBUSB     X2, X1, X4
+	VPSUBUSB     X1, X2, X5
+	VPOR         X5, X4, X4
+	VPSUBUSB     X3, X0, X5
+	VPSUBUSB     X0, X3, X6
+	VPOR         X6, X5, X5
+	VPADDUSB     X4, X4, X4
+	VPSRLW       $0x01, X5, X5
+	VPAND        low7<>+0(SB), X5, X5
+	VPADDUSB     X5, X4, X4
+	MOVQ         limits+16(FP), R9
+	VPBROADCASTB 4(R9), X5
+	VPSUBUSB     X5, X4, X4
+	VPXOR        X5, X5, X5
+	VPCMPEQB     X5, X4, X4
+	VPXOR        sign<>+0(SB), X0, X0
+	VPXOR        sign<>+0(SB), X1, X1
+	VPXOR        sign<>+0(SB), X2, X2
+	VPXOR        sign<>+0(SB), X3, X3
+	VPSUBSB      X3, X0, X0
+	VPSUBSB      X1, X2, X3
+	VPADDSB      X3, X0, X0
+	VPADDSB      X3, X0, X0
+	VPADDSB      X3, X0, X0
+	VPAND        X4, X0, X0
+	VPTEST       X0, X0
+	JZ           unchanged12
+	VPADDSB      four<>+0(SB), X0, X3
+	VPXOR        sign<>+0(SB), X3, X3
+	VPSRLW       $0x03, X3, X3
+	VPAND        low5<>+0(SB), X3, X3
+	VPADDSB      three<>+0(SB), X0, X0
+	VPXOR        sign<>+0(SB), X0, X0
+	VPSRLW       $0x03, X0, X0
+	VPAND        low5<>+0(SB), X0, X0
+	VPSUBB       sixteen<>+0(SB), X0, X0
+	VPADDSB      X0, X1, X0
+	VPSUBB       sixteen<>+0(SB), X3, X1
+	VPSUBSB      X1, X2, X1
+	VPXOR        sign<>+0(SB), X0, X0
+	VPXOR        sign<>+0(SB), X1, X1
+	VMOVDQU      X0, 352(AX)
+	VMOVDQU      X1, 384(AX)
+
+unchanged12:
+	VMOVDQU      448(AX), X0
+	VMOVDQU      480(AX), X1
+	VMOVDQU      512(AX), X2
+	VMOVDQU      544(AX), X3
+	VPSUBUSB     X2, X1, X4
+	VPSUBUSB     X1, X2, X5
+	VPOR         X5, X4, X4
+	VPSUBUSB     X3, X0, X5
+	VPSUBUSB     X0, X3, X6
+	VPOR         X6, X5, X5
+	VPADDUSB     X4, X4, X4
+	VPSRLW       $0x01, X5, X5
+	VPAND        low7<>+0(SB), X5, X5
+	VPADDUSB     X5, X4, X4
+	MOVQ         limits+16(FP), R9
+	VPBROADCASTB 4(R9), X5
+	VPSUBUSB     X5, X4, X4
+	VPXOR        X5, X5, X5
+	VPCMPEQB     X5, X4, X4
+	VPXOR        sign<>+0(SB), X0, X0
+	VPXOR        sign<>+0(SB), X1, X1
+	VPXOR        sign<>+0(SB), X2, X2
+	VPXOR        sign<>+0(SB), X3, X3
+	VPSUBSB      X3, X0, X0
+	VPSUBSB      X1, X2, X3
+	VPADDSB      X3, X0, X0
+	VPADDSB      X3, X0, X0
+	VPADDSB      X3, X0, X0
+	VPAND        X4, X0, X0
+	VPTEST       X0, X0
+	JZ           unchanged13
+	VPADDSB      four<>+0(SB), X0, X3
+	VPXOR        sign<>+0(SB), X3, X3
+	VPSRLW       $0x03, X3, X3
+	VPAND        low5<>+0(SB), X3, X3
+	VPADDSB      three<>+0(SB), X0, X0
+	VPXOR        sign<>+0(SB), X0, X0
+	VPSRLW       $0x03, X0, X0
+	VPAND        low5<>+0(SB), X0, X0
+	VPSUBB       sixteen<>+0(SB), X0, X0
+	VPADDSB      X0, X1, X0
+	VPSUBB       sixteen<>+0(SB), X3, X1
+	VPSUBSB      X1, X2, X1
+	VPXOR        sign<>+0(SB), X0, X0
+	VPXOR        sign<>+0(SB), X1, X1
+	VMOVDQU      X0, 480(AX)
+	VMOVDQU      X1, 512(AX)
+
+unchanged13:
+	VBROADCASTI128 128(AX), Y0
+	VINSERTI128    $0x01, 384(AX), Y0, Y0
+	VBROADCASTI128 160(AX), Y1
+	VINSERTI128    $0x01, 416(AX), Y1, Y1
+	VBROADCASTI128 192(AX), Y2
+	VINSERTI128    $0x01, 448(AX), Y2, Y2
+	VBROADCASTI128 224(AX), Y3
+	VINSERTI128    $0x01, 480(AX), Y3, Y3
+	VBROADCASTI128 256(AX), Y4
+	VINSERTI128    $0x01, 512(AX), Y4, Y4
+	VBROADCASTI128 288(AX), Y5
+	VINSERTI128    $0x01, 544(AX), Y5, Y5
+	VBROADCASTI128 320(AX), Y6
+	VINSERTI128    $0x01, 576(AX), Y6, Y6
+	VBROADCASTI128 352(AX), Y7
+	VINSERTI128    $0x01, 608(AX), Y7, Y7
+	VPUNPCKLBW     Y4, Y0, Y8
+	VPUNPCKHBW     Y4, Y0, Y0
+	VPUNPCKLBW     Y5, Y1, Y4
+	VPUNPCKHBW     Y5, Y1, Y1
+	VPUNPCKLBW     Y6, Y2, Y5
+	VPUNPCKHBW     Y6, Y2, Y2
+	VPUNPCKLBW     Y7, Y3, Y6
+	VPUNPCKHBW     Y7, Y3, Y3
+	VPUNPCKLBW     Y5, Y8, Y7
+	VPUNPCKHBW     Y5, Y8, Y5
+	VPUNPCKLBW     Y6, Y4, Y8
+	VPUNPCKHBW     Y6, Y4, Y4
+	VPUNPCKLBW     Y2, Y0, Y6
+	VPUNPCKHBW     Y2, Y0, Y0
+	VPUNPCKLBW     Y3, Y1, Y2
+	VPUNPCKHBW     Y3, Y1, Y1
+	VPUNPCKLBW     Y8, Y7, Y3
+	VPUNPCKHBW     Y8, Y7, Y7
+	VPUNPCKLBW     Y4, Y5, Y8
+	VPUNPCKHBW     Y4, Y5, Y4
+	VPUNPCKLBW     Y2, Y6, Y5
+	VPUNPCKHBW     Y2, Y6, Y2
+	VPUNPCKLBW     Y1, Y0, Y6
+	VPUNPCKHBW     Y1, Y0, Y0
+	VPERMQ         $0xd8, Y3, Y1
+	VPERMQ         $0xd8, Y7, Y3
+	VPERMQ         $0xd8, Y8, Y7
+	VPERMQ         $0xd8, Y4, Y4
+	VPERMQ         $0xd8, Y5, Y5
+	VPERMQ         $0xd8, Y2, Y2
+	VPERMQ         $0xd8, Y6, Y6
+	VPERMQ         $0xd8, Y0, Y0
+	VMOVDQU        X1, (CX)
+	VEXTRACTI128   $0x01, Y1, (CX)(DX*1)
+	VMOVDQU        X3, (CX)(DX*2)
+	VEXTRACTI128   $0x01, Y3, (CX)(BX*1)
+	VMOVDQU        X7, (SI)
+	VEXTRACTI128   $0x01, Y7, (SI)(DX*1)
+	VMOVDQU        X4, (SI)(DX*2)
+	VEXTRACTI128   $0x01, Y4, (SI)(BX*1)
+	VMOVDQU        X5, (DI)
+	VEXTRACTI128   $0x01, Y5, (DI)(DX*1)
+	VMOVDQU        X2, (DI)(DX*2)
+	VEXTRACTI128   $0x01, Y2, (DI)(BX*1)
+	VMOVDQU        X6, (R8)
+	VEXTRACTI128   $0x01, Y6, (R8)(DX*1)
+	VMOVDQU        X0, (R8)(DX*2)
+	VEXTRACTI128   $0x01, Y0, (R8)(BX*1)
+	TESTQ          $0x00000002, edges+24(FP)
+	JZ             lying
+	LEAQ           (BX)(DX*1), AX
+	MOVQ           CX, R9
+	SUBQ           AX, R9
+	VMOVDQU        (R9)(DX*2), X0
+	VMOVDQU        (R9)(BX*1), X1
+	VMOVDQU        (CX), X2
+	VMOVDQU        (CX)(DX*1), X3
+	VPSUBUSB       X2, X1, X4
+	VPSUBUSB       X1, X2, X5
+	VPOR           X5, X4, X4
+	VPSUBUSB       X3, X0, X5
+	VPSUBUSB       X0, X3, X6
+	VPOR           X6, X5, X5
+	VPADDUSB       X4, X4, X4
+	VPSRLW         $0x01, X5, X5
+	VPAND          low7<>+0(SB), X5, X5
+	VPADDUSB       X5, X4, X4
+	MOVQ           limits+16(FP), AX
+	VPBROADCASTB   (AX), X5
+	VPSUBUSB       X5, X4, X4
+	VPXOR          X5, X5, X5
+	VPCMPEQB       X5, X4, X4
+	VPXOR          sign<>+0(SB), X0, X0
+	VPXOR          sign<>+0(SB), X1, X1
+	VPXOR          sign<>+0(SB), X2, X2
+	VPXOR          sign<>+0(SB), X3, X3
+	VPSUBSB        X3, X0, X0
+	VPSUBSB        X1, X2, X3
+	VPADDSB        X3, X0, X0
+	VPADDSB        X3, X0, X0
+	VPADDSB        X3, X0, X0
+	VPAND          X4, X0, X0
+	VPTEST         X0, X0
+	JZ             unchanged14
+	VPADDSB        four<>+0(SB), X0, X3
+	VPXOR          sign<>+0(SB), X3, X3
+	VPSRLW         $0x03, X3, X3
+	VPAND          low5<>+0(SB), X3, X3
+	VPADDSB        three<>+0(SB), X0, X0
+	VPXOR          sign<>+0(SB), X0, X0
+	VPSRLW         $0x03, X0, X0
+	VPAND          low5<>+0(SB), X0, X0
+	VPSUBB         sixteen<>+0(SB), X0, X0
+	VPADDSB        X0, X1, X0
+	VPSUBB         sixteen<>+0(SB), X3, X1
+	VPSUBSB        X1, X2, X1
+	VPXOR          sign<>+0(SB), X0, X0
+	VPXOR          sign<>+0(SB), X1, X1
+	VMOVDQU        X0, (R9)(BX*1)
+	VMOVDQU        X1, (CX)
+
+unchanged14:
+lying:
+	VMOVDQU      (CX)(DX*2), X0
+	VMOVDQU      (CX)(BX*1), X1
+	VMOVDQU      (SI), X2
+	VMOVDQU      (SI)(DX*1), X3
+	VPSUBUSB     X2, X1, X4
+	VPSUBUSB     X1, X2, X5
+	VPOR         X5, X4, X4
+	VPSUBUSB     X3, X0, X5
+	VPSUBUSB     X0, X3, X6
+	VPOR         X6, X5, X5
+	VPADDUSB     X4, X4, X4
+	VPSRLW       $0x01, X5, X5
+	VPAND        low7<>+0(SB), X5, X5
+	VPADDUSB     X5, X4, X4
+	MOVQ         limits+16(FP), AX
+	VPBROADCASTB 4(AX), X5
+	VPSUBUSB     X5, X4, X4
+	VPXOR        X5, X5, X5
+	VPCMPEQB     X5, X4, X4
+	VPXOR        sign<>+0(SB), X0, X0
+	VPXOR        sign<>+0(SB), X1, X1
+	VPXOR        sign<>+0(SB), X2, X2
+	VPXOR        sign<>+0(SB), X3, X3
+	VPSUBSB      X3, X0, X0
+	VPSUBSB      X1, X2, X3
+	VPADDSB      X3, X0, X0
+	VPADDSB      X3, X0, X0
+	VPADDSB      X3, X0, X0
+	VPAND        X4, X0, X0
+	VPTEST       X0, X0
+	JZ           unchanged15
+	VPADDSB      four<>+0(SB), X0, X3
+	VPXOR        sign<>+0(SB), X3, X3
+	VPSRLW       $0x03, X3, X3
+	VPAND        low5<>+0(SB), X3, X3
+	VPADDSB      three<>+0(SB), X0, X0
+	VPXOR        sign<>+0(SB), X0, X0
+	VPSRLW       $0x03, X0, X0
+	VPAND        low5<>+0(SB), X0, X0
+	VPSUBB       sixteen<>+0(SB), X0, X0
+	VPADDSB      X0, X1, X0
+	VPSUBB       sixteen<>+0(SB), X3, X1
+	VPSUBSB      X1, X2, X1
+	VPXOR        sign<>+0(SB), X0, X0
+	VPXOR        sign<>+0(SB), X1, X1
+	VMOVDQU      X0, (CX)(BX*1)
+	VMOVDQU      X1, (SI)
+
+unchanged15:
+	VMOVDQU      (SI)(DX*2), X0
+	VMOVDQU      (SI)(BX*1), X1
+	VMOVDQU      (DI), X2
+	VMOVDQU      (DI)(DX*1), X3
+	VPSUBUSB     X2, X1, X4
+	VPSUBUSB     X1, X2, X5
+	VPOR         X5, X4, X4
+	VPSUBUSB     X3, X0, X5
+	VPSUBUSB     X0, X3, X6
+	VPOR         X6, X5, X5
+	VPADDUSB     X4, X4, X4
+	VPSRLW       $0x01, X5, X5
+	VPAND        low7<>+0(SB), X5, X5
+	VPADDUSB     X5, X4, X4
+	MOVQ         limits+16(FP), AX
+	VPBROADCASTB 4(AX), X5
+	VPSUBUSB     X5, X4, X4
+	VPXOR        X5, X5, X5
+	VPCMPEQB     X5, X4, X4
+	VPXOR        sign<>+0(SB), X0, X0
+	VPXOR        sign<>+0(SB), X1, X1
+	VPXOR        sign<>+0(SB), X2, X2
+	VPXOR        sign<>+0(SB), X3, X3
+	VPSUBSB      X3, X0, X0
+	VPSUBSB      X1, X2, X3
+	VPADDSB      X3, X0, X0
+	VPADDSB      X3, X0, X0
+	VPADDSB      X3, X0, X0
+	VPAND        X4, X0, X0
+	VPTEST       X0, X0
+	JZ           unchanged16
+	VPADDSB      four<>+0(SB), X0, X3
+	VPXOR        sign<>+0(SB), X3, X3
+	VPSRLW       $0x03, X3, X3
+	VPAND        low5<>+0(SB), X3, X3
+	VPADDSB      three<>+0(SB), X0, X0
+	VPXOR        sign<>+0(SB), X0, X0
+	VPSRLW       $0x03, X0, X0
+	VPAND        low5<>+0(SB), X0, X0
+	VPSUBB       sixteen<>+0(SB), X0, X0
+	VPADDSB      X0, X1, X0
+	VPSUBB       sixteen<>+0(SB), X3, X1
+	VPSUBSB      X1, X2, X1
+	VPXOR        sign<>+0(SB), X0, X0
+	VPXOR        sign<>+0(SB), X1, X1
+	VMOVDQU      X0, (SI)(BX*1)
+	VMOVDQU      X1, (DI)
+
+unchanged16:
+	VMOVDQU      (DI)(DX*2), X0
+	VMOVDQU      (DI)(BX*1), X1
+	VMOVDQU      (R8), X2
+	VMOVDQU      (R8)(DX*1), X3
+	VPSUBUSB     X2, X1, X4
+	VPSUBUSB     X1, X2, X5
+	VPOR         X5, X4, X4
+	VPSUBUSB     X3, X0, X5
+	VPSUBUSB     X0, X3, X6
+	VPOR         X6, X5, X5
+	VPADDUSB     X4, X4, X4
+	VPSRLW       $0x01, X5, X5
+	VPAND        low7<>+0(SB), X5, X5
+	VPADDUSB     X5, X4, X4
+	MOVQ         limits+16(FP), AX
+	VPBROADCASTB 4(AX), X5
+	VPSUBUSB     X5, X4, X4
+	VPXOR        X5, X5, X5
+	VPCMPEQB     X5, X4, X4
+	VPXOR        sign<>+0(SB), X0, X0
+	VPXOR        sign<>+0(SB), X1, X1
+	VPXOR        sign<>+0(SB), X2, X2
+	VPXOR        sign<>+0(SB), X3, X3
+	VPSUBSB      X3, X0, X0
+	VPSUBSB      X1, X2, X3
+	VPADDSB      X3, X0, X0
+	VPADDSB      X3, X0, X0
+	VPADDSB      X3, X0, X0
+	VPAND        X4, X0, X0
+	VPTEST       X0, X0
+	JZ           unchanged17
+	VPADDSB      four<>+0(SB), X0, X3
+	VPXOR        sign<>+0(SB), X3, X3
+	VPSRLW       $0x03, X3, X3
+	VPAND        low5<>+0(SB), X3, X3
+	VPADDSB      three<>+0(SB), X0, X0
+	VPXOR        sign<>+0(SB), X0, X0
+	VPSRLW       $0x03, X0, X0
+	VPAND        low5<>+0(SB), X0, X0
+	VPSUBB       sixteen<>+0(SB), X0, X0
+	VPADDSB      X0, X1, X0
+	VPSUBB       sixteen<>+0(SB), X3, X1
+	VPSUBSB      X1, X2, X1
+	VPXOR        sign<>+0(SB), X0, X0
+	VPXOR        sign<>+0(SB), X1, X1
+	VMOVDQU      X0, (DI)(BX*1)
+	VMOVDQU      X1, (R8)
+
+unchanged17:
+	VZEROUPPER
+	RET

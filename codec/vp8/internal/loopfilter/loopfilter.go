@@ -32,9 +32,9 @@ const (
 	kindSplit
 )
 
-// New works out the levels and limits for a frame.
-func New(f *header.Frame) *Filter {
-	lf := &Filter{simple: f.SimpleFilter}
+// Set makes lf the filter of a frame: it works out the levels and limits.
+func (lf *Filter) Set(f *header.Frame) {
+	lf.simple = f.SimpleFilter
 	for seg := range lf.levels {
 		base := f.FilterLevel
 		if f.Segmentation {
@@ -61,7 +61,6 @@ func New(f *header.Frame) *Filter {
 	for level := range lf.params {
 		lf.params[level] = limits(level, f.Sharpness, f.Key)
 	}
-	return lf
 }
 
 func clampLevel(l int) int { return min(max(l, 0), 63) }
@@ -94,17 +93,23 @@ func limits(level, sharpness int, key bool) params {
 	}
 }
 
+// kinds are the kinds of the modes.
+var kinds = [...]uint8{
+	entropy.DCPred:    kindZero,
+	entropy.VPred:     kindZero,
+	entropy.HPred:     kindZero,
+	entropy.TMPred:    kindZero,
+	entropy.BPred:     kindBPred,
+	entropy.NearestMV: kindMoved,
+	entropy.NearMV:    kindMoved,
+	entropy.ZeroMV:    kindZero,
+	entropy.NewMV:     kindMoved,
+	entropy.SplitMV:   kindSplit,
+}
+
+// of gives the limits of a macroblock, or nil if it is not filtered.
 func (lf *Filter) of(m *mode.Macroblock) *params {
-	kind := kindMoved
-	switch m.YMode {
-	case entropy.BPred:
-		kind = kindBPred
-	case entropy.SplitMV:
-		kind = kindSplit
-	case entropy.ZeroMV, entropy.DCPred, entropy.VPred, entropy.HPred, entropy.TMPred:
-		kind = kindZero
-	}
-	level := lf.levels[m.Segment][m.Ref][kind]
+	level := lf.levels[m.Segment][m.Ref][kinds[m.YMode]]
 	if level == 0 {
 		return nil
 	}
@@ -114,70 +119,46 @@ func (lf *Filter) of(m *mode.Macroblock) *params {
 // Row filters one row of macroblocks. The rows above must have been filtered before, the row itself and the one above it must
 // be reconstructed, and nothing may be predicted from their unfiltered pixels any more.
 func (lf *Filter) Row(pic *picture.Picture, modes *mode.Map, row int) {
-	lf.row(pic, modes, row, true)
+	b := rowOf(pic, row)
+	lf.row(&b, modes, row)
 }
 
 // LumaRow filters the luma of a row as Row does, and leaves the chroma.
 func (lf *Filter) LumaRow(pic *picture.Picture, modes *mode.Map, row int) {
-	lf.row(pic, modes, row, false)
+	b := rowOf(pic, row)
+	b.u, b.v = nil, nil
+	lf.row(&b, modes, row)
 }
 
-func (lf *Filter) row(pic *picture.Picture, modes *mode.Map, row int, chroma bool) {
+// rowOf is the first macroblock of a row.
+func rowOf(pic *picture.Picture, row int) block {
+	return block{
+		y: pic.Y.Pix, at: pic.Y.At(0, row*lumaPlaces), stride: pic.Y.Stride,
+		u: pic.U.Pix, v: pic.V.Pix, chromaAt: pic.U.At(0, row*chromaPlaces), chromaStride: pic.U.Stride,
+	}
+}
+
+// row filters a row from its first macroblock on.
+func (lf *Filter) row(b *block, modes *mode.Map, row int) {
+	var outer edges
+	if row > 0 {
+		outer = topEdge
+	}
 	for col := range modes.Cols {
 		m := modes.At(col, row)
-		p := lf.of(m)
-		if p == nil {
-			continue
+		if p := lf.of(m); p != nil {
+			which := outer
+			if !m.Skip || !m.HasY2() {
+				which |= innerEdges
+			}
+			if lf.simple {
+				simpleMacroblock(b, p, which)
+			} else {
+				normalMacroblock(b, p, which)
+			}
 		}
-		inner := !m.Skip || !m.HasY2()
-		if lf.simple {
-			simpleMacroblock(&pic.Y, col, row, p, inner)
-			continue
-		}
-		normalPlane(&pic.Y, 16, col, row, p, inner)
-		if chroma {
-			normalPlane(&pic.U, 8, col, row, p, inner)
-			normalPlane(&pic.V, 8, col, row, p, inner)
-		}
-	}
-}
-
-// normalPlane filters one component of a macroblock, size pixels wide and high.
-func normalPlane(pl *picture.Plane, size, col, row int, p *params, inner bool) {
-	at, s := pl.At(col*size, row*size), pl.Stride
-	if col > 0 {
-		macroblockEdge(pl.Pix, at, 1, s, size, p)
-	}
-	if inner {
-		for i := 4; i < size; i += 4 {
-			blockEdge(pl.Pix, at+i, 1, s, size, p)
-		}
-	}
-	if row > 0 {
-		macroblockEdge(pl.Pix, at, s, 1, size, p)
-	}
-	if inner {
-		for i := 4; i < size; i += 4 {
-			blockEdge(pl.Pix, at+i*s, s, 1, size, p)
-		}
-	}
-}
-func simpleMacroblock(y *picture.Plane, col, row int, p *params, inner bool) {
-	at, s := y.At(col*16, row*16), y.Stride
-	if col > 0 {
-		simpleEdge(y.Pix, at, 1, s, p.edge)
-	}
-	if inner {
-		for i := 4; i < 16; i += 4 {
-			simpleEdge(y.Pix, at+i, 1, s, p.subEdge)
-		}
-	}
-	if row > 0 {
-		simpleEdge(y.Pix, at, s, 1, p.edge)
-	}
-	if inner {
-		for i := 4; i < 16; i += 4 {
-			simpleEdge(y.Pix, at+i*s, s, 1, p.subEdge)
-		}
+		outer |= leftEdge
+		b.at += lumaPlaces
+		b.chromaAt += chromaPlaces
 	}
 }

@@ -213,7 +213,8 @@ func TestLimits(t *testing.T) {
 func TestLevels(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		f := frameOf(t)
-		filter := New(f)
+		var filter Filter
+		filter.Set(f)
 		for range 50 {
 			m := drawMacroblock(t, f.Key)
 			want := levelOf(f, &m)
@@ -399,7 +400,8 @@ func TestWholePicture(t *testing.T) {
 		}
 		got := drawPicture(t, cols, rows)
 		want, luma := clone(got), clone(got)
-		filter := New(f)
+		var filter Filter
+		filter.Set(f)
 		for row := range rows {
 			filter.Row(got, &modes, row)
 			filter.LumaRow(luma, &modes, row)
@@ -435,7 +437,9 @@ func TestLevelZero(t *testing.T) {
 		pic := drawPicture(t, 2, 2)
 		before := clone(pic)
 		for row := range 2 {
-			New(f).Row(pic, &modes, row)
+			var filter Filter
+			filter.Set(f)
+			filter.Row(pic, &modes, row)
 		}
 		if !equal(pic, before) {
 			t.Fatal("level 0 changed the picture")
@@ -461,7 +465,9 @@ func TestConstantStays(t *testing.T) {
 		}
 		before := clone(pic)
 		for row := range 2 {
-			New(f).Row(pic, &modes, row)
+			var filter Filter
+			filter.Set(f)
+			filter.Row(pic, &modes, row)
 		}
 		if !equal(pic, before) {
 			t.Fatalf("a picture of %d everywhere changed", value)

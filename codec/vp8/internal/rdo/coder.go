@@ -134,16 +134,16 @@ func (c *coder) reconstruct() {
 	dstY, dstU, dstV := r.Y.Pix[ya:], r.U.Pix[ca:], r.V.Pix[ca:]
 	if t.YMode == entropy.BPred {
 		for y := range 16 {
-			copy(dstY[y*ys:][:16], c.work[workOrigin+y*workStride:])
+			*(*[16]byte)(dstY[y*ys:]) = [16]byte(c.work[workOrigin+y*workStride:])
 		}
 	} else {
 		for y := range 16 {
-			copy(dstY[y*ys:][:16], t.p.y[y*16:])
+			*(*[16]byte)(dstY[y*ys:]) = [16]byte(t.p.y[y*16:])
 		}
 	}
 	for y := range 8 {
-		copy(dstU[y*cs:][:8], t.p.u[y*8:])
-		copy(dstV[y*cs:][:8], t.p.v[y*8:])
+		*(*[8]byte)(dstU[y*cs:]) = [8]byte(t.p.u[y*8:])
+		*(*[8]byte)(dstV[y*cs:]) = [8]byte(t.p.v[y*8:])
 	}
 	if t.Skip {
 		return
