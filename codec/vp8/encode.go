@@ -215,10 +215,9 @@ type encoder struct {
 	rdo       rdo.Frame
 	costs     rdo.Costs
 	trial     *picture.Picture // for step 4, and, with a budget, what the best attempt decodes to
-	tokens    token.Counts
-	modes     mode.Counts
+	modes     mode.Stream      // of the first partition
+	tokens    [8]token.Stream  // of each token partition
 	above     []token.Context
-	writers   [8]boolcoder.Writer
 	parts     [8][]byte
 	first     []byte
 	sizes     struct{ header, first int }
@@ -374,32 +373,16 @@ func (p *rowProgress) advance(n int) {
 // write does step 6.
 func (e *encoder) write() ([]byte, error) {
 	f := &e.header
-	cols, rows := e.rdo.Modes.Cols, e.rdo.Modes.Rows
 	var w boolcoder.Writer
 	w.Reset(e.first[:0])
 	f.Write(&w, &e.state.context)
 	e.sizes.header = w.Len()
-	for i := range f.Partitions {
-		e.writers[i].Reset(e.parts[i][:0])
-	}
-	clear(e.above)
-	for row := range rows {
-		var left token.Context
-		tokens := &e.writers[row%f.Partitions]
-		for col := range cols {
-			a := e.rdo.Modes.Around(col, row)
-			mode.Write(&w, f, &a)
-			if m := a.Here; m.Skip {
-				token.Skip(&e.above[col], &left, m.HasY2())
-			} else {
-				i := row*cols + col
-				token.Write(tokens, &f.Context.Probs.Coeff, &e.above[col], &left, m.HasY2(), &e.rdo.Coeffs[i], &e.rdo.Ends[i])
-			}
-		}
-	}
+	e.modes.Write(&w, f)
 	e.first = w.Finish()
 	for i := range f.Partitions {
-		e.parts[i] = e.writers[i].Finish()
+		w.Reset(e.parts[i][:0])
+		e.tokens[i].Write(&w, &f.Context.Probs.Coeff)
+		e.parts[i] = w.Finish()
 	}
 	frame, err := f.Assemble(e.first, e.parts[:f.Partitions])
 	if err != nil {

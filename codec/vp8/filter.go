@@ -8,7 +8,8 @@ import (
 
 // How the loop filter is chosen:
 //
-//  1. The search begins at the level of the last frame, which is seldom far off, or at one that a quantizer usually needs.
+//  1. The search begins at the level of the last frame, moved as the quantizer has moved since, or at the one that the quantizer
+//     usually needs.
 //  2. Levels around the best so far are tried in ever smaller steps: each filters a copy of the luma, and what it leaves of the
 //     squared error decides. Below the highest efforts a sample of the macroblock rows stands for all; at the lowest ones the
 //     sample is smaller yet, and the level moves by one from frame to frame.
@@ -36,6 +37,9 @@ const maxFilterLevel = 63
 // its bound by one.
 var sharpnesses = [...]int{2, 4, 6}
 
+// usualLevel is the filter level that frames with a quantizer index usually need.
+func usualLevel(quantizer int) int { return quantizer * 3 / 8 }
+
 // searchFilter does the steps 1 to 3.
 func (e *encoder) searchFilter() {
 	f := &e.header
@@ -51,9 +55,14 @@ func (e *encoder) searchFilter() {
 		}
 		return m.err
 	}
-	best, step := int(e.state.memory.FilterLevel), e.effort().filterStep
+	memory := &e.state.memory
+	best, step := int(memory.FilterLevel), e.effort().filterStep
 	if f.Key || best == 0 {
-		best, step = f.Quantizers.Base*3/8, 8
+		best, step = usualLevel(f.Quantizers.Base), 8
+	} else {
+		// Candidates of one picture differ in quantizer, so the frame before may have had quite another.
+		best += usualLevel(f.Quantizers.Base) - usualLevel(int(memory.Quantizer))
+		best = min(max(best, 1), maxFilterLevel)
 	}
 	for ; step > 0; step >>= 1 {
 		centre := best

@@ -11,20 +11,22 @@ import (
 // chooseProbabilities does step 5: it counts the frame's symbols and chooses the probabilities that code them, and their own
 // updates, in the fewest bits.
 func (e *encoder) chooseProbabilities() {
-	e.count()
+	e.collect()
+	tokens, modes := e.count()
 	f, probs := &e.header, &e.header.Context.Probs
 	for kind := range probs.Coeff {
 		for band := range probs.Coeff[kind] {
 			for ctx := range probs.Coeff[kind][band] {
-				for i, n := range e.tokens[kind][band][ctx] {
+				for i := range probs.Coeff[kind][band][ctx] {
 					p := &probs.Coeff[kind][band][ctx][i]
-					*p = update(*p, int(n[0]), int(n[1]), entropy.CoeffUpdate[kind][band][ctx][i], 8, boolcoder.BestProbability)
+					n0, n1 := tokens.Of(kind, band, ctx, i)
+					*p = update(*p, n0, n1, entropy.CoeffUpdate[kind][band][ctx][i], 8, boolcoder.BestProbability)
 				}
 			}
 		}
 	}
-	f.ProbSkip = boolcoder.BestProbability(e.modes.Skip[0], e.modes.Skip[1])
-	for i, n := range e.modes.Segment {
+	f.ProbSkip = boolcoder.BestProbability(modes.Skip[0], modes.Skip[1])
+	for i, n := range modes.Segment {
 		if f.SegmentProbs[i] = 255; n[1] > 0 {
 			f.SegmentProbs[i] = boolcoder.BestProbability(n[0], n[1])
 		}
@@ -32,13 +34,13 @@ func (e *encoder) chooseProbabilities() {
 	if f.Key {
 		return
 	}
-	f.ProbIntra = boolcoder.BestProbability(e.modes.Inter[0], e.modes.Inter[1])
-	f.ProbLast = boolcoder.BestProbability(e.modes.NotLast[0], e.modes.NotLast[1])
-	f.ProbGolden = boolcoder.BestProbability(e.modes.AltRef[0], e.modes.AltRef[1])
-	updateAll(probs.YMode[:], e.modes.YMode[:])
-	updateAll(probs.UVMode[:], e.modes.UVMode[:])
+	f.ProbIntra = boolcoder.BestProbability(modes.Inter[0], modes.Inter[1])
+	f.ProbLast = boolcoder.BestProbability(modes.NotLast[0], modes.NotLast[1])
+	f.ProbGolden = boolcoder.BestProbability(modes.AltRef[0], modes.AltRef[1])
+	updateAll(probs.YMode[:], modes.YMode[:])
+	updateAll(probs.UVMode[:], modes.UVMode[:])
 	for i := range probs.MV {
-		for j, n := range e.modes.MV[i] {
+		for j, n := range modes.MV[i] {
 			p := &probs.MV[i][j]
 			*p = update(*p, n[0], n[1], entropy.MVUpdate[i][j], 7, bestMVProb)
 		}
@@ -77,23 +79,35 @@ func updateAll(probs []uint8, counts [][2]int) {
 	}
 }
 
-// count counts the symbols of all macroblocks.
-func (e *encoder) count() {
-	e.tokens = token.Counts{}
-	e.modes = mode.Counts{}
+// collect turns the modes and levels of all macroblocks into the symbols of the partitions.
+func (e *encoder) collect() {
+	e.modes.Reset()
+	for i := range e.header.Partitions {
+		e.tokens[i].Reset()
+	}
 	cols := e.rdo.Modes.Cols
 	clear(e.above)
 	for row := range e.rdo.Modes.Rows {
 		var left token.Context
+		tokens := &e.tokens[row%e.header.Partitions]
 		for col := range cols {
 			a := e.rdo.Modes.Around(col, row)
-			e.modes.Count(&e.header, &a)
+			e.modes.Add(&e.header, &a)
 			if m := a.Here; m.Skip {
 				token.Skip(&e.above[col], &left, m.HasY2())
 			} else {
 				i := row*cols + col
-				e.tokens.Count(&e.above[col], &left, m.HasY2(), &e.rdo.Coeffs[i], &e.rdo.Ends[i])
+				tokens.Add(&e.above[col], &left, m.HasY2(), &e.rdo.Coeffs[i], &e.rdo.Ends[i])
 			}
 		}
 	}
+}
+
+// count counts the symbols.
+func (e *encoder) count() (*token.Counts, mode.Counts) {
+	tokens := new(token.Counts)
+	for i := range e.header.Partitions {
+		e.tokens[i].Count(tokens)
+	}
+	return tokens, e.modes.Counts()
 }

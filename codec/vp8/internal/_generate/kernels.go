@@ -1,6 +1,8 @@
 package main
 
 import (
+	"slices"
+
 	"github.com/mmcloughlin/avo/attr"
 	"github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
@@ -161,4 +163,47 @@ func (k *kernels) highHalf(x reg.VecVirtual) reg.VecVirtual {
 	h := k.XMM()
 	k.PSHUFD(Imm(0xee), x, h)
 	return h
+}
+
+// loadAVX2 gives the 32 bytes at m.
+func (k *kernels) loadAVX2(m Mem) reg.VecVirtual {
+	y := k.YMM()
+	k.VMOVDQU(m, y)
+	return y
+}
+
+// highLane gives the high 128 bits of a register of 256.
+func (k *kernels) highLane(y reg.VecVirtual) reg.VecVirtual {
+	x := k.XMM()
+	k.VEXTRACTI128(Imm(1), y, x)
+	return x
+}
+
+// table gives the address of 32 bytes of constants: the words, again and again.
+func (k *kernels) table(name string, words ...uint16) Mem { return k.laneTable(name, words, words) }
+
+// laneTable gives the address of 32 bytes of constants, with words of its own, again and again, for each half.
+func (k *kernels) laneTable(name string, low, high []uint16) Mem {
+	repeated := func(words []uint16) []uint16 { return slices.Repeat(words, 8/len(words)) }
+	return k.wordTable(name, slices.Concat(repeated(low), repeated(high))...)
+}
+
+// wordTable gives the address of constants.
+func (k *kernels) wordTable(name string, words ...uint16) Mem {
+	m := k.StaticGlobal(name)
+	k.DataAttributes(attr.RODATA | attr.NOPTR)
+	for i, w := range words {
+		k.AddDatum(2*i, U16(w))
+	}
+	return m
+}
+
+// byteTable gives the address of constants.
+func (k *kernels) byteTable(name string, bytes ...byte) Mem {
+	m := k.StaticGlobal(name)
+	k.DataAttributes(attr.RODATA | attr.NOPTR)
+	for i, b := range bytes {
+		k.AddDatum(i, U8(b))
+	}
+	return m
 }

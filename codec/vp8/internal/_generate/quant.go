@@ -3,7 +3,6 @@ package main
 import (
 	"slices"
 
-	"github.com/mmcloughlin/avo/attr"
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 )
@@ -17,20 +16,24 @@ const maxMagnitude = 67 + 1<<11 - 1
 // quant writes the kernels of package quant.
 func (k *kernels) quant() {
 	k.quantize()
+	k.quantizeAVX2()
 }
 
 // Offsets in the lanes of a quant.Quantizer.
 const (
 	laneSteps       = 0
-	laneReciprocals = 16
-	laneShifts      = 32
+	laneReciprocals = 32
+	laneShifts      = 64
 )
+
+// signature is that of both kernels.
+const signature = "func(q *[3][16]uint16, c *int16, levels *int16, ends *uint8, n int, first int, rounding int) (squaredError int)"
 
 // quantize divides the coefficients of blocks one after the other. Those of the first two rows are in one register, those of
 // the others in another.
 func (k *kernels) quantize() {
 	positions := k.positions()
-	k.function("quantize", "func(q *[3][8]uint16, c *int16, levels *int16, ends *uint8, n int, first int, rounding int) (squaredError int)",
+	k.function("quantize", signature,
 		"quantize is quantizeBlocksGo of n blocks, for a first of 0 or 1 and a rounding from 0 to maxRounding.")
 	q, c, levels := k.param("q"), k.param("c"), k.param("levels")
 	ends, n := k.param("ends"), k.param("n")
@@ -94,12 +97,11 @@ func (k *kernels) quantize() {
 
 // positions gives the coding positions of coefficients, counted from 1, in raster order.
 func (k *kernels) positions() Mem {
-	m := k.StaticGlobal("positions")
-	k.DataAttributes(attr.RODATA | attr.NOPTR)
+	var positions []uint16
 	for raster := range zigZag {
-		k.AddDatum(2*raster, U16(slices.Index(zigZag[:], raster)+1))
+		positions = append(positions, uint16(slices.Index(zigZag[:], raster)+1))
 	}
-	return m
+	return k.wordTable("positions", positions...)
 }
 
 // divisor is what coefficients are divided by. lanes gives what the rows at hand take of a register.
@@ -133,4 +135,118 @@ func (k *kernels) quantizeRows(x reg.VecVirtual, d divisor, levels, positions Me
 	k.PSUBW(sign, level)
 	k.store(16, level, levels)
 	return x, ends
+}
+
+// quantizeAVX2 has the coefficients of a block in one register, and does two blocks at a time.
+func (k *kernels) quantizeAVX2() {
+	var order []byte
+	for _, raster := range zigZag {
+		order = append(order, byte(raster))
+	}
+	inOrder := k.byteTable("inOrder", slices.Repeat(order, 2)...)
+	var masks []uint16
+	for i := range 32 {
+		mask := uint16(0xffff)
+		if i == 16 { // the DC coefficient, where it is left out
+			mask = 0
+		}
+		masks = append(masks, mask)
+	}
+	kept := k.wordTable("kept", masks...)
+	largest := k.table("largest", maxMagnitude)
+	lowDoubles := k.table("lowDoubles", 0xffff, 0xffff, 0, 0)
+
+	k.function("quantizeAVX2", signature,
+		"quantizeAVX2 is quantizeBlocksGo of n blocks, for a first of 0 or 1 and a rounding from 0 to maxRounding.")
+	q, c, levels := k.param("q"), k.param("c"), k.param("levels")
+	ends, n := k.param("ends"), k.param("n")
+	first, table := k.param("first"), k.GP64()
+	k.SHLQ(Imm(5), first)
+	k.LEAQ(kept, table)
+	keep := k.loadAVX2(Mem{Base: table, Index: first, Scale: 1})
+
+	k.Comment("What is added to magnitudes: step * rounding >> 7.")
+	steps, bias, x := k.loadAVX2(Mem{Base: q, Disp: laneSteps}), k.YMM(), k.XMM()
+	k.VMOVQ(k.param("rounding"), x)
+	k.VPBROADCASTW(x, bias)
+	k.VPMULLW(steps, bias, bias)
+	k.VPSRLW(Imm(7), bias, bias)
+	reciprocals := k.loadAVX2(Mem{Base: q, Disp: laneReciprocals})
+	shifts := k.loadAVX2(Mem{Base: q, Disp: laneShifts})
+	coding, total, zero := k.loadAVX2(inOrder), k.zeroAVX2(), k.zeroAVX2()
+
+	// quantizeSome does one block, or two.
+	quantizeSome := func(blocks int) {
+		var magnitudes [2]reg.VecVirtual // of the levels
+		var errors reg.VecVirtual
+		for b := range blocks {
+			x, level, m, e := k.YMM(), k.YMM(), k.YMM(), k.YMM()
+			k.VPAND(Mem{Base: c, Disp: 32 * b}, keep, x)
+			k.VPABSW(x, e)
+			k.VPADDW(bias, e, m)
+			// Two multiplications of which the upper halves are kept, the second one in place of a shift.
+			k.VPMULHUW(reciprocals, m, m)
+			k.VPMULHUW(shifts, m, m)
+			k.VPMINSW(largest, m, m)
+			k.VPSIGNW(x, m, level)
+			k.VMOVDQU(level, Mem{Base: levels, Disp: 32 * b})
+			k.VPMULLW(steps, m, level)
+			k.VPSUBW(level, e, e)
+			k.VPMADDWD(e, e, e)
+			magnitudes[b] = m
+			if b == 0 {
+				errors, magnitudes[1] = e, m
+			} else {
+				k.VPADDD(e, errors, errors)
+			}
+		}
+		// An error is at most 2^15 less 4*maxMagnitude, or half a step: four squares fit in 32 bits, unsigned.
+		high := k.YMM()
+		k.VPSRLQ(Imm(32), errors, high)
+		k.VPAND(lowDoubles, errors, errors)
+		k.VPADDQ(high, total, total)
+		k.VPADDQ(errors, total, total)
+		// A bit for each level in coding order, and the place of the last one that is not zero.
+		bytes, mask := k.YMM(), k.GP32()
+		k.VPACKSSWB(magnitudes[1], magnitudes[0], bytes)
+		k.VPERMQ(Imm(0xd8), bytes, bytes)
+		k.VPSHUFB(coding, bytes, bytes)
+		k.VPCMPEQB(zero, bytes, bytes)
+		k.VPMOVMSKB(bytes, mask)
+		k.NOTL(mask)
+		for b := range blocks {
+			bits, end := k.GP32(), k.GP32()
+			if b == 0 {
+				k.MOVWLZX(mask.As16(), bits)
+			} else {
+				k.MOVL(mask, bits)
+				k.SHRL(Imm(16), bits)
+			}
+			k.LEAL(Mem{Base: bits, Index: bits, Scale: 1, Disp: 1}, bits) // there always is a bit
+			k.BSRL(bits, end)
+			k.MOVB(end.As8(), Mem{Base: ends, Disp: b})
+		}
+	}
+	k.SUBQ(Imm(2), n)
+	k.JLT(LabelRef("last"))
+	k.Label("pairs")
+	quantizeSome(2)
+	k.ADDQ(Imm(64), c)
+	k.ADDQ(Imm(64), levels)
+	k.ADDQ(Imm(2), ends)
+	k.SUBQ(Imm(2), n)
+	k.JGE(LabelRef("pairs"))
+	k.Label("last")
+	k.CMPQ(n, I8(-2))
+	k.JEQ(LabelRef("sum"))
+	quantizeSome(1)
+	k.Label("sum")
+	sum, upper, r := k.highLane(total), k.XMM(), k.GP64()
+	k.VPADDQ(total.AsX(), sum, sum)
+	k.VPSRLDQ(Imm(8), sum, upper)
+	k.VPADDQ(upper, sum, sum)
+	k.VMOVQ(sum, r)
+	k.Store(r, k.Return("squaredError"))
+	k.VZEROUPPER()
+	k.RET()
 }

@@ -21,6 +21,9 @@ func (k *kernels) transform() {
 	k.addInverseDCT(false)
 	k.addInverseDCT(true)
 	k.addDC()
+	k.peaks()
+	k.sums()
+	k.transformAVX2()
 }
 
 // The forward transform takes two blocks at once, side by side: a register has a row, or, after a transposition, a column, of
@@ -276,5 +279,84 @@ func (k *kernels) addDC() {
 	for y := 0; y < 4; y += 2 {
 		k.addToRows(x, zero, dst, y)
 	}
+	k.RET()
+}
+
+// peaks finds the largest magnitudes, position by position, and then those of the first one and of the others.
+func (k *kernels) peaks() {
+	k.function("peaks", "func(c *int16, n int) (dc, ac int)", "peaks is peaksGo of n blocks.")
+	c, n := k.param("c"), k.param("n")
+	zero, first, others := k.zero(), k.zero(), k.zero()
+	k.Label("blocks")
+	for i, most := range []reg.VecVirtual{first, others} {
+		x := k.load(16, Mem{Base: c, Disp: 16 * i})
+		negative := k.copy(zero)
+		k.PSUBW(x, negative)
+		k.PMAXSW(negative, x)
+		k.PMAXSW(x, most)
+	}
+	k.ADDQ(Imm(32), c)
+	k.DECQ(n)
+	k.JNE(LabelRef("blocks"))
+	dc := k.GP32()
+	k.MOVD(first, dc)
+	k.MOVWLZX(dc.As16(), dc)
+	k.Store(dc.As64(), k.Return("dc"))
+	nothing := k.GP32()
+	k.XORL(nothing, nothing)
+	k.PINSRW(Imm(0), nothing, first)
+	k.PMAXSW(first, others)
+	for _, order := range []uint64{0xee, 0x55} { // the upper half, then the second double word
+		other := k.XMM()
+		k.PSHUFD(Imm(order), others, other)
+		k.PMAXSW(other, others)
+	}
+	other := k.XMM()
+	k.PSHUFLW(Imm(0x55), others, other)
+	k.PMAXSW(other, others)
+	ac := k.GP32()
+	k.MOVD(others, ac)
+	k.MOVWLZX(ac.As16(), ac)
+	k.Store(ac.As64(), k.Return("ac"))
+	k.RET()
+}
+
+// sums has two blocks side by side, whose four rows are added up. Halves of a block's rows stay apart.
+func (k *kernels) sums() {
+	k.function("sums", "func(a *byte, aStride int, b *byte, bStride int, w int, h int, out *int32)",
+		"sums gives, for each two blocks of an area w pixels wide, a multiple of 8, and h pixels high, the sums of the squared",
+		"differences of the left and of the right half of either, and then those of the differences.")
+	a, b := k.rows("a", "aStride"), k.rows("b", "bStride")
+	w, h, out := k.param("w"), k.param("h"), k.param("out")
+	zero, ones := k.zero(), k.words(1)
+	k.Label("rows")
+	x := k.GP64()
+	k.XORQ(x, x)
+	atA, atB := a, b
+	atA.at, atB.at = k.GP64(), k.GP64()
+	k.MOVQ(a.at, atA.at)
+	k.MOVQ(b.at, atB.at)
+	k.Label("pairs")
+	d := k.subtract(8, atA, atB, zero)
+	sum, squares := k.copy(d[0]), d[0]
+	k.PMADDWL(squares, squares)
+	for _, d := range d[1:] {
+		k.PADDW(d, sum)
+		k.PMADDWL(d, d)
+		k.PADDL(d, squares)
+	}
+	k.PMADDWL(ones, sum)
+	k.store(16, squares, Mem{Base: out})
+	k.store(16, sum, Mem{Base: out, Disp: 16})
+	k.ADDQ(Imm(32), out)
+	k.ADDQ(Imm(8), atA.at)
+	k.ADDQ(Imm(8), atB.at)
+	k.ADDQ(Imm(8), x)
+	k.CMPQ(x, w)
+	k.JLT(LabelRef("pairs"))
+	k.step(a, 4)
+	k.step(b, 4)
+	k.SUBQ(Imm(4), h)
+	k.JNE(LabelRef("rows"))
 	k.RET()
 }

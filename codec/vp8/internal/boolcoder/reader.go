@@ -3,39 +3,55 @@
 // A probability p of 1 to 255 stands for a chance of p/256 that the bool is false.
 package boolcoder
 
-import (
-	"encoding/binary"
-	"math/bits"
-)
+import "encoding/binary"
 
 // Reader decodes bools from one partition. Past the end of its data it reads zero bytes, as RFC 6386 section 7.3 allows, and
 // Overrun tells how many. A Reader is a value: a copy reads on from the same place, independently.
 type Reader struct {
 	data   []byte
-	pos    int    // next byte of data to load
+	pos    int // next byte of data to load
+	padded int // bits of zero that were loaded past the end of data
+	run    Run
+}
+
+// Run is what each bool changes in a Reader, as a value that a loop can keep in registers: Begin gives it, and End puts it back.
+// In between, Bool, AfterTrue, AfterFalse and Sign decode a bool each and return the Run behind it; Fill must come before Ready is
+// false.
+type Run struct {
 	window uint64 // bits loaded and not yet consumed, the next one at the top
+	rng    uint32 // range - 1: 127 to 254
 	spare  int    // how many bits the window holds beyond the 8 that a decision compares
-	rng    uint32 // range, 128 to 255 between calls
-	padded int    // bits of zero that were loaded past the end of data
 }
 
 // NewReader returns a Reader at the start of a partition.
 func NewReader(data []byte) Reader {
-	return Reader{data: data, spare: -8, rng: 255}
+	return Reader{data: data, run: Run{spare: -8, rng: 254}}
 }
 
-// fill loads as many whole bytes as the window has room for.
-func (r *Reader) fill() {
+// Begin gives the Run of the next bool.
+func (r *Reader) Begin() Run { return r.run }
+
+// End goes on from a Run that began with Begin.
+func (r *Reader) End(s Run) { r.run = s }
+
+// ReadyBools is how many bools a Run that is Ready has the bits for, at 7 each but for the last.
+const ReadyBools = 4
+
+// Ready tells whether ReadyBools can be decoded before the next Fill.
+func (s Run) Ready() bool { return s.spare >= (ReadyBools-1)*7 }
+
+// Fill loads as many whole bytes as there is room for. The Run is Ready then.
+func (r *Reader) Fill(s Run) Run {
 	if r.pos+8 <= len(r.data) {
 		// The window has 8+spare bits; room is counted in whole bytes.
-		n := (56 - 8 - r.spare) >> 3
+		n := (56 - 8 - s.spare) >> 3
 		v := binary.BigEndian.Uint64(r.data[r.pos:]) >> (64 - 8*uint(n))
-		r.window |= v << (56 - 8*uint(n) - uint(r.spare))
+		s.window |= v << (56 - 8*uint(n) - uint(s.spare))
 		r.pos += n
-		r.spare += 8 * n
-		return
+		s.spare += 8 * n
+		return s
 	}
-	for r.spare <= 56-8-8 {
+	for s.spare <= 56-8-8 {
 		var b uint64
 		if r.pos < len(r.data) {
 			b = uint64(r.data[r.pos])
@@ -43,30 +59,59 @@ func (r *Reader) fill() {
 		} else {
 			r.padded += 8
 		}
-		r.window |= b << (48 - uint(r.spare))
-		r.spare += 8
+		s.window |= b << (48 - uint(s.spare))
+		s.spare += 8
 	}
+	return s
+}
+
+// Bool decodes one bool whose probability of being false is p/256.
+func (s Run) Bool(p uint8) (Run, bool) {
+	cut := s.rng * uint32(p) >> 8
+	big := uint64(cut+1) << 56
+	bit := s.window >= big
+	if bit {
+		s.window -= big
+		cut = s.rng - cut - 1
+	}
+	return s.AfterFalse(cut), bit
+}
+
+// Cut is where a bool of probability p cuts the range. True tells then what the bool is, and AfterTrue or AfterFalse, as it was,
+// goes on behind it; so that a loop that branches on the bool does so once.
+func (s Run) Cut(p uint8) uint32 { return s.rng * uint32(p) >> 8 }
+
+// True tells whether the bool is true.
+func (s Run) True(cut uint32) bool { return s.window >= uint64(cut+1)<<56 }
+
+// AfterTrue goes on behind a bool that is true.
+func (s Run) AfterTrue(cut uint32) Run {
+	s.window -= uint64(cut+1) << 56
+	return s.AfterFalse(s.rng - cut - 1)
+}
+
+// AfterFalse goes on behind a bool that is false.
+func (s Run) AfterFalse(cut uint32) Run {
+	shift := doublings[uint8(cut)]
+	return Run{s.window << (shift & 63), uint32(doubled[uint8(cut)]), s.spare - int(shift)}
+}
+
+// Sign decodes a bool of even odds as 0 for false and -1 for true. It does not branch: nobody can foresee which it is.
+func (s Run) Sign() (Run, int) {
+	half := uint64(s.rng>>1+1) << 55
+	isTrue := ^(int64(s.window>>1-half) >> 63) // all bits, or none
+	s.window -= half << 1 & uint64(isTrue)
+	return s.AfterFalse((s.rng + uint32(isTrue)) >> 1), int(isTrue) // rng>>1, or rng less that and 1
 }
 
 // Bool decodes one bool whose probability of being false is p/256.
 func (r *Reader) Bool(p uint8) bool {
-	if r.spare < 0 {
-		r.fill()
+	s := r.run
+	if s.spare < 0 {
+		s = r.Fill(s)
 	}
-	split := 1 + ((r.rng-1)*uint32(p))>>8
-	big := uint64(split) << 56
 	var bit bool
-	if r.window >= big {
-		r.rng -= split
-		r.window -= big
-		bit = true
-	} else {
-		r.rng = split
-	}
-	shift := bits.LeadingZeros8(uint8(r.rng))
-	r.rng <<= uint(shift)
-	r.window <<= uint(shift)
-	r.spare -= shift
+	r.run, bit = s.Bool(p)
 	return bit
 }
 
@@ -122,7 +167,7 @@ func (r *Reader) Tree(tree []int8, probs []uint8) int {
 // Overrun gives how many bits past the end of the data were consumed by decisions so far, 0 while all came from the data.
 func (r *Reader) Overrun() int {
 	// Of the padded bits, those still in the window were not consumed; the 8 bits under comparison count as not consumed.
-	left := r.spare + 8
+	left := r.run.spare + 8
 	if over := r.padded - left; over > 0 {
 		return over
 	}

@@ -1,43 +1,71 @@
 package boolcoder
 
-import "math/bits"
+import (
+	"encoding/binary"
+	"math/bits"
+)
 
 // Writer encodes bools into a partition. Reset one to reuse its memory.
+//
+// What is coded is a number, the lower end of an interval. Its bits wait in low until there are many, and leave together: so the
+// carries that run into bytes that are out already are rare, and found once for all of those bits.
 type Writer struct {
-	buf    []byte
-	low    uint32 // bottom of the interval, below the bytes already out
-	rng    uint32 // range, 128 to 255 between calls
-	toByte int    // shifts left until the next whole byte, counted up from -24
+	buf     []byte
+	low     uint64 // the lower end: pending bits, and below them those that the range is counted in
+	rng     uint32 // range - 1: 127 to 254 between calls
+	pending int    // bits of low above the rangeBits
 }
 
+const (
+	// rangeBits: the range is counted in the lowest bits of low.
+	rangeBits = 8
+	// At flushAt pending bits or more, flushed bits leave. A bool adds 7 bits at most, and there may be a carry above them all:
+	// low needs 47+7+8+1 bits.
+	flushAt = 48
+	flushed = 32
+	// heldBack of the pending bits are never out: at the end, the flush of Finish pushes all others in front of them.
+	heldBack = 16
+)
+
+// After each bool the range is doubled until it is at least 128. By the range - 1 before: the range - 1 then, and how many times
+// it was doubled.
+var doubled, doublings = func() (rng, shift [256]uint8) {
+	for r := 1; r < len(rng); r++ {
+		shift[r-1] = uint8(bits.LeadingZeros8(uint8(r)))
+		rng[r-1] = uint8(r<<shift[r-1] - 1)
+	}
+	return rng, shift
+}()
+
 // Reset starts a new partition that is appended to buf.
-func (w *Writer) Reset(buf []byte) { *w = Writer{buf: buf, rng: 255, toByte: -24} }
+func (w *Writer) Reset(buf []byte) { *w = Writer{buf: buf, rng: 254} }
 
 // Bool encodes one bool whose probability of being false is p/256.
 func (w *Writer) Bool(b bool, p uint8) {
-	split := 1 + ((w.rng-1)*uint32(p))>>8
+	rng := w.rng * uint32(p) >> 8
 	if b {
-		w.low += split
-		w.rng -= split
-		// A carry out of the 32 bits cannot happen: low has at most 24+8 bits in use, and a carry out of the bits that
-		// are already bytes is done below, when the next byte leaves.
-	} else {
-		w.rng = split
+		w.low += uint64(rng + 1)
+		rng = w.rng - rng - 1
 	}
-	shift := bits.LeadingZeros8(uint8(w.rng))
-	w.rng <<= uint(shift)
-	w.toByte += shift
-	if w.toByte < 0 {
-		w.low <<= uint(shift)
-		return
+	w.rng = uint32(doubled[uint8(rng)])
+	shift := doublings[uint8(rng)]
+	w.low <<= shift & 63
+	w.pending += int(shift)
+	if w.pending >= flushAt {
+		w.flush()
 	}
-	first := uint(shift - w.toByte)
-	if (w.low<<(first-1))&(1<<31) != 0 {
+}
+
+// flush moves the highest pending bits to the buffer.
+func (w *Writer) flush() {
+	w.pending -= flushed
+	at := uint(w.pending + rangeBits)
+	out := w.low >> at
+	if out>>flushed != 0 {
 		w.carry()
 	}
-	w.buf = append(w.buf, byte(w.low>>(24-first)))
-	w.low = (w.low << first) & 0xffffff << uint(w.toByte)
-	w.toByte -= 8
+	w.buf = binary.BigEndian.AppendUint32(w.buf, uint32(out))
+	w.low &= 1<<at - 1
 }
 
 // carry adds one to the number that the bytes written so far are.
@@ -48,6 +76,38 @@ func (w *Writer) carry() {
 		i--
 	}
 	w.buf[i]++
+}
+
+// List is a list of bools to be encoded with the probabilities of a Table: 2 bytes each, the low one first, of twice the index of
+// its probability, and 1 for true. It is of bytes so that several bools can be put there with one store.
+type List []byte
+
+// Table has the probabilities of a List.
+type Table [TableSize]uint8
+
+// TableSize is how many probabilities a Table has room for.
+const TableSize = 2048
+
+// List encodes a list of bools.
+func (w *Writer) List(list List, probs *Table) {
+	rng, low, pending := w.rng, w.low, w.pending
+	for ; len(list) >= 2; list = list[2:] {
+		c := binary.LittleEndian.Uint16(list)
+		// What Bool does, but without a branch that depends on the bool: it would be mispredicted often.
+		split := rng * uint32(probs[c>>1%TableSize]) >> 8
+		isTrue := -uint32(c & 1) // all bits, or none
+		low += uint64((split + 1) & isTrue)
+		i := uint8((split ^ isTrue) + rng&isTrue) // split, or rng - split - 1
+		rng = uint32(doubled[i])
+		shift := doublings[i]
+		low <<= shift & 63
+		if pending += int(shift); pending >= flushAt {
+			w.low, w.pending = low, pending
+			w.flush()
+			low, pending = w.low, w.pending
+		}
+	}
+	w.rng, w.low, w.pending = rng, low, pending
 }
 
 // Flag encodes a bool of even odds.
@@ -111,7 +171,7 @@ func (w *Writer) Path(p *Path, probs []uint8) {
 }
 
 // Len is how many bytes are out so far, whether Writer began with some or not; the last few bits are still held back.
-func (w *Writer) Len() int { return len(w.buf) }
+func (w *Writer) Len() int { return len(w.buf) + max(w.pending-heldBack, 0)/8 }
 
 // Finish ends the partition with enough bits that a decoder needs nothing behind it, and returns the buffer that Reset was
 // given with the partition appended.
@@ -119,5 +179,9 @@ func (w *Writer) Finish() []byte {
 	for range 32 {
 		w.Bool(false, 128)
 	}
-	return w.buf
+	n := w.Len()
+	w.low <<= flushAt - w.pending
+	w.pending = flushAt
+	w.flush()
+	return w.buf[:n]
 }

@@ -64,10 +64,42 @@ func (c *Costs) Set(f *header.Frame) {
 		c.split[s] = boolcoder.PathCost(&entropy.SplitPaths[s], entropy.Split[:])
 	}
 	for i := range c.mv {
-		for d := range c.mv[i] {
-			cost := 0
-			visitMV(int16(d-entropy.MVMax), func(j int, bit bool) { cost += boolcoder.Cost(bit, probs.MV[i][j]) })
-			c.mv[i][d] = int32(cost)
+		setMV(&c.mv[i], &probs.MV[i])
+	}
+}
+
+// setMV works out the costs of one component of the vectors' differences, from -entropy.MVMax on (section 17.2).
+func setMV(costs *[2*entropy.MVMax + 1]int32, p *[entropy.NumMVProbs]uint8) {
+	cost := func(i, bit int) int32 { return int32(boolcoder.Cost(bit&1 != 0, p[i])) }
+	// Of a long magnitude, the bits 0 to 3, and those above. Bit 3 is not said where no higher one is set.
+	const lowBits = 4
+	var low [1 << lowBits]int32
+	for v := range low {
+		for i := range lowBits {
+			low[v] += cost(entropy.MVLong+i, v>>i)
+		}
+	}
+	var high [1 << (entropy.MVLongBits - lowBits)]int32
+	for v := range high {
+		for i := lowBits; i < entropy.MVLongBits; i++ {
+			high[v] += cost(entropy.MVLong+i, v>>(i-lowBits))
+		}
+	}
+	plus, minus := cost(entropy.MVSign, 0), cost(entropy.MVSign, 1)
+	set := func(v int, c int32) { costs[entropy.MVMax+v], costs[entropy.MVMax-v] = c+plus, c+minus }
+	for v := range entropy.ShortMVPaths {
+		set(v, cost(entropy.MVIsLong, 0)+int32(boolcoder.PathCost(&entropy.ShortMVPaths[v], p[entropy.MVShort:])))
+	}
+	costs[entropy.MVMax] -= minus // 0 has no sign
+	long := cost(entropy.MVIsLong, 1)
+	for v := len(entropy.ShortMVPaths); v < len(low); v++ {
+		set(v, long+low[v]+high[0]-cost(entropy.MVLong+3, 1))
+	}
+	for h := 1; h < len(high); h++ {
+		v, rest := h<<lowBits, long+high[h]
+		up, down := costs[entropy.MVMax+v:][:len(low)], costs[entropy.MVMax-v-(len(low)-1):][:len(low)]
+		for l, c := range &low {
+			up[l], down[len(low)-1-l] = c+rest+plus, c+rest+minus
 		}
 	}
 }

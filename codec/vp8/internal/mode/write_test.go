@@ -132,13 +132,14 @@ func TestCountsAreWhatIsWritten(t *testing.T) {
 		f := drawFrame(t)
 		f.UseSkip, f.UpdateMap = true, true
 		m := drawMap(t, f, 5, 4)
-		var n Counts
+		var s Stream
 		for row := range m.Rows {
 			for col := range m.Cols {
 				a := m.Around(col, row)
-				n.Count(f, &a)
+				s.Add(f, &a)
 			}
 		}
+		n := s.Counts()
 		counted := func(f *header.Frame) (total int) {
 			add := func(n [2]int, p uint8) { total += boolcoder.CountCost(n[0], n[1], p) }
 			addAll := func(n [][2]int, p []uint8) {

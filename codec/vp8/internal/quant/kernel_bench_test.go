@@ -1,6 +1,39 @@
 package quant
 
-import "testing"
+import (
+	"math/rand/v2"
+	"testing"
+
+	"salsify/codec/vp8/internal/entropy"
+	"salsify/codec/vp8/internal/simd"
+	"salsify/codec/vp8/internal/token"
+)
+
+// compare benchmarks the plain Go that defines a function, and the function itself at each level of vector instructions. bytes are
+// those of the pixels that it is about.
+func compare(b *testing.B, name string, bytes int, plain, kernel func()) {
+	run := func(how string, measure func()) {
+		b.Run(name+"/"+how, func(b *testing.B) {
+			b.ReportAllocs()
+			b.SetBytes(int64(bytes))
+			for b.Loop() {
+				measure()
+			}
+		})
+	}
+	run("plain", plain)
+	has := simd.Has
+	defer func() { simd.Has = has }()
+	for level := range has {
+		if !has[level] {
+			continue
+		}
+		for above := range has {
+			simd.Has[above] = has[above] && above <= level
+		}
+		run(simd.Level(level).String(), kernel)
+	}
+}
 
 func BenchmarkQuantize(b *testing.B) {
 	q := NewQuantizer([2]int16{37, 41})
@@ -10,24 +43,36 @@ func BenchmarkQuantize(b *testing.B) {
 	}
 	var ends [16]uint8
 	one, oneLevels := (*[16]int16)(c[:]), (*[16]int16)(levels[:])
-	b.Run("1/kernel", func(b *testing.B) {
-		for b.Loop() {
-			q.Quantize(one, oneLevels, 0, RoundInter)
+	compare(b, "1", 16, func() { q.quantizeGo(one, oneLevels, 0, RoundInter) }, func() { q.Quantize(one, oneLevels, 0, RoundInter) })
+	compare(b, "16", 256, func() { q.quantizeBlocksGo(c[:], levels[:], ends[:], 0, RoundInter) },
+		func() { q.QuantizeBlocks(c[:], levels[:], ends[:], 0, RoundInter) })
+}
+
+// BenchmarkTrellis has blocks with few levels that are not zero, and with more and more: too many blocks for the branch prediction to
+// learn them.
+func BenchmarkTrellis(b *testing.B) {
+	var costs token.Costs
+	costs.Set(&entropy.DefaultCoeff)
+	q := NewQuantizer([2]int16{30, 34})
+	rng := rand.New(rand.NewPCG(5, 5))
+	const blocks = 1 << 13
+	for _, kind := range []struct {
+		name string
+		size float64 // of the first coefficients
+	}{{"few", 16}, {"some", 40}, {"many", 120}} {
+		coeffs := make([][16]int16, blocks)
+		for i := range coeffs {
+			for n, k := range token.ZigZag {
+				coeffs[i][k] = int16(rng.NormFloat64() * kind.size / (1 + float64(n)/4))
+			}
 		}
-	})
-	b.Run("1/plain", func(b *testing.B) {
-		for b.Loop() {
-			q.quantizeGo(one, oneLevels, 0, RoundInter)
-		}
-	})
-	b.Run("16/kernel", func(b *testing.B) {
-		for b.Loop() {
-			q.QuantizeBlocks(c[:], levels[:], ends[:], 0, RoundInter)
-		}
-	})
-	b.Run("16/plain", func(b *testing.B) {
-		for b.Loop() {
-			q.quantizeBlocksGo(c[:], levels[:], ends[:], 0, RoundInter)
-		}
-	})
+		b.Run(kind.name, func(b *testing.B) {
+			b.ReportAllocs()
+			b.SetBytes(16)
+			var levels [16]int16
+			for i := 0; b.Loop(); i++ {
+				q.Trellis(&coeffs[i%blocks], &levels, 1, 0, &costs[entropy.BlockYAfterY2], 315, CoeffShift)
+			}
+		})
+	}
 }

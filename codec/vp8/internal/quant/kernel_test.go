@@ -34,59 +34,63 @@ func TestDivision(t *testing.T) {
 
 // TestQuantizeKernel has every coefficient with some of the steps.
 func TestQuantizeKernel(t *testing.T) {
-	const blocks = 1 << 16 / 16
-	var c, got, want [blocks * 16]int16
-	for i := range c {
-		c[i] = int16(i)
-	}
-	for i, steps := range allSteps() {
-		if i%11 != 0 {
-			continue
+	kerneltest.Levels(t, func(t *testing.T) {
+		const blocks = 1 << 16 / 16
+		var c, got, want [blocks * 16]int16
+		for i := range c {
+			c[i] = int16(i)
 		}
-		q := NewQuantizer(steps)
-		for _, rounding := range []int{0, RoundInter, maxRounding} {
-			for first := range 2 {
-				var gotEnds, wantEnds [blocks]uint8
-				e := q.QuantizeBlocks(c[:], got[:], gotEnds[:], first, rounding)
-				if w := q.quantizeBlocksGo(c[:], want[:], wantEnds[:], first, rounding); e != w || got != want || gotEnds != wantEnds {
-					t.Fatalf("steps %d, rounding %d, from %d: errors %d and %d, or levels or ends differ", steps, rounding, first, e, w)
+		for i, steps := range allSteps() {
+			if i%11 != 0 {
+				continue
+			}
+			q := NewQuantizer(steps)
+			for _, rounding := range []int{0, RoundInter, maxRounding} {
+				for first := range 2 {
+					var gotEnds, wantEnds [blocks]uint8
+					e := q.QuantizeBlocks(c[:], got[:], gotEnds[:], first, rounding)
+					if w := q.quantizeBlocksGo(c[:], want[:], wantEnds[:], first, rounding); e != w || got != want || gotEnds != wantEnds {
+						t.Fatalf("steps %d, rounding %d, from %d: errors %d and %d, or levels or ends differ", steps, rounding, first, e, w)
+					}
 				}
 			}
 		}
-	}
+	})
 }
 
 func TestQuantizeBlocks(t *testing.T) {
-	rng := rand.New(rand.NewPCG(1, 1))
-	steps := allSteps()
-	coeffs, results := kerneltest.NewMemory(t, rng, 1024), kerneltest.NewMemory(t, rng, 1024)
-	for range 20000 {
-		n := rng.IntN(26)
-		c, got := words(coeffs.Bytes(32*n)), words(results.Bytes(32*n))
-		kerneltest.Words(rng, c, 1<<15-1)
-		q := NewQuantizer(steps[rng.IntN(len(steps))])
-		first, rounding := rng.IntN(2), rng.IntN(130)
-		want := make([]int16, 16*n)
-		gotEnds, wantEnds := make([]uint8, n+1), make([]uint8, n)
-		gotEnds[n] = 99
-		e := q.QuantizeBlocks(c, got, gotEnds[:n:n], first, rounding)
-		if w := q.quantizeBlocksGo(c, want, wantEnds, first, rounding); e != w {
-			t.Fatalf("steps %d, rounding %d, from %d: error %d, want %d", q.Steps, rounding, first, e, w)
-		}
-		for i := range want {
-			if got[i] != want[i] {
-				t.Fatalf("steps %d, rounding %d, from %d: coefficient %d gives %d, want %d", q.Steps, rounding, first, c[i], got[i], want[i])
+	kerneltest.Levels(t, func(t *testing.T) {
+		rng := rand.New(rand.NewPCG(1, 1))
+		steps := allSteps()
+		coeffs, results := kerneltest.NewMemory(t, rng, 1024), kerneltest.NewMemory(t, rng, 1024)
+		for range 20000 {
+			n := rng.IntN(26)
+			c, got := words(coeffs.Bytes(32*n)), words(results.Bytes(32*n))
+			kerneltest.Words(rng, c, 1<<15-1)
+			q := NewQuantizer(steps[rng.IntN(len(steps))])
+			first, rounding := rng.IntN(2), rng.IntN(130)
+			want := make([]int16, 16*n)
+			gotEnds, wantEnds := make([]uint8, n+1), make([]uint8, n)
+			gotEnds[n] = 99
+			e := q.QuantizeBlocks(c, got, gotEnds[:n:n], first, rounding)
+			if w := q.quantizeBlocksGo(c, want, wantEnds, first, rounding); e != w {
+				t.Fatalf("steps %d, rounding %d, from %d: error %d, want %d", q.Steps, rounding, first, e, w)
+			}
+			for i := range want {
+				if got[i] != want[i] {
+					t.Fatalf("steps %d, rounding %d, from %d: coefficient %d gives %d, want %d", q.Steps, rounding, first, c[i], got[i], want[i])
+				}
+			}
+			for b, end := range wantEnds {
+				if gotEnds[b] != end {
+					t.Fatalf("steps %d, rounding %d, from %d: block %d ends at %d, want %d", q.Steps, rounding, first, b, gotEnds[b], end)
+				}
+			}
+			if gotEnds[n] != 99 {
+				t.Fatal("an end too many was written")
 			}
 		}
-		for b, end := range wantEnds {
-			if gotEnds[b] != end {
-				t.Fatalf("steps %d, rounding %d, from %d: block %d ends at %d, want %d", q.Steps, rounding, first, b, gotEnds[b], end)
-			}
-		}
-		if gotEnds[n] != 99 {
-			t.Fatal("an end too many was written")
-		}
-	}
+	})
 }
 
 // words looks at bytes as words. Kernels take them at any address.

@@ -7,4 +7,9 @@ package quant
 // quantize is quantizeBlocksGo of n blocks, for a first of 0 or 1 and a rounding from 0 to maxRounding.
 //
 //go:noescape
-func quantize(q *[3][8]uint16, c *int16, levels *int16, ends *uint8, n int, first int, rounding int) (squaredError int)
+func quantize(q *[3][16]uint16, c *int16, levels *int16, ends *uint8, n int, first int, rounding int) (squaredError int)
+
+// quantizeAVX2 is quantizeBlocksGo of n blocks, for a first of 0 or 1 and a rounding from 0 to maxRounding.
+//
+//go:noescape
+func quantizeAVX2(q *[3][16]uint16, c *int16, levels *int16, ends *uint8, n int, first int, rounding int) (squaredError int)

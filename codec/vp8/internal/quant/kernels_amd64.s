@@ -22,7 +22,7 @@ DATA positions<>+28(SB)/2, $0x000f
 DATA positions<>+30(SB)/2, $0x0010
 GLOBL positions<>(SB), RODATA|NOPTR, $32
 
-// func quantize(q *[3][8]uint16, c *int16, levels *int16, ends *uint8, n int, first int, rounding int) (squaredError int)
+// func quantize(q *[3][16]uint16, c *int16, levels *int16, ends *uint8, n int, first int, rounding int) (squaredError int)
 // Requires: SSE2
 TEXT ·quantize(SB), NOSPLIT, $0-64
 	MOVQ q+0(FP), AX
@@ -47,8 +47,8 @@ all:
 	MOVOU   (AX), X2
 	PMULLW  X2, X1
 	PSRLW   $0x07, X1
-	MOVOU   16(AX), X3
-	MOVOU   32(AX), X4
+	MOVOU   32(AX), X3
+	MOVOU   64(AX), X4
 	MOVL    $0x08420842, AX
 	MOVD    AX, X5
 	PSHUFD  $0x00, X5, X5
@@ -125,4 +125,223 @@ blocks:
 	PADDQ     X0, X6
 	MOVQ      X6, AX
 	MOVQ      AX, squaredError+56(FP)
+	RET
+
+DATA inOrder<>+0(SB)/1, $0x00
+DATA inOrder<>+1(SB)/1, $0x01
+DATA inOrder<>+2(SB)/1, $0x04
+DATA inOrder<>+3(SB)/1, $0x08
+DATA inOrder<>+4(SB)/1, $0x05
+DATA inOrder<>+5(SB)/1, $0x02
+DATA inOrder<>+6(SB)/1, $0x03
+DATA inOrder<>+7(SB)/1, $0x06
+DATA inOrder<>+8(SB)/1, $0x09
+DATA inOrder<>+9(SB)/1, $0x0c
+DATA inOrder<>+10(SB)/1, $0x0d
+DATA inOrder<>+11(SB)/1, $0x0a
+DATA inOrder<>+12(SB)/1, $0x07
+DATA inOrder<>+13(SB)/1, $0x0b
+DATA inOrder<>+14(SB)/1, $0x0e
+DATA inOrder<>+15(SB)/1, $0x0f
+DATA inOrder<>+16(SB)/1, $0x00
+DATA inOrder<>+17(SB)/1, $0x01
+DATA inOrder<>+18(SB)/1, $0x04
+DATA inOrder<>+19(SB)/1, $0x08
+DATA inOrder<>+20(SB)/1, $0x05
+DATA inOrder<>+21(SB)/1, $0x02
+DATA inOrder<>+22(SB)/1, $0x03
+DATA inOrder<>+23(SB)/1, $0x06
+DATA inOrder<>+24(SB)/1, $0x09
+DATA inOrder<>+25(SB)/1, $0x0c
+DATA inOrder<>+26(SB)/1, $0x0d
+DATA inOrder<>+27(SB)/1, $0x0a
+DATA inOrder<>+28(SB)/1, $0x07
+DATA inOrder<>+29(SB)/1, $0x0b
+DATA inOrder<>+30(SB)/1, $0x0e
+DATA inOrder<>+31(SB)/1, $0x0f
+GLOBL inOrder<>(SB), RODATA|NOPTR, $32
+
+DATA kept<>+0(SB)/2, $0xffff
+DATA kept<>+2(SB)/2, $0xffff
+DATA kept<>+4(SB)/2, $0xffff
+DATA kept<>+6(SB)/2, $0xffff
+DATA kept<>+8(SB)/2, $0xffff
+DATA kept<>+10(SB)/2, $0xffff
+DATA kept<>+12(SB)/2, $0xffff
+DATA kept<>+14(SB)/2, $0xffff
+DATA kept<>+16(SB)/2, $0xffff
+DATA kept<>+18(SB)/2, $0xffff
+DATA kept<>+20(SB)/2, $0xffff
+DATA kept<>+22(SB)/2, $0xffff
+DATA kept<>+24(SB)/2, $0xffff
+DATA kept<>+26(SB)/2, $0xffff
+DATA kept<>+28(SB)/2, $0xffff
+DATA kept<>+30(SB)/2, $0xffff
+DATA kept<>+32(SB)/2, $0x0000
+DATA kept<>+34(SB)/2, $0xffff
+DATA kept<>+36(SB)/2, $0xffff
+DATA kept<>+38(SB)/2, $0xffff
+DATA kept<>+40(SB)/2, $0xffff
+DATA kept<>+42(SB)/2, $0xffff
+DATA kept<>+44(SB)/2, $0xffff
+DATA kept<>+46(SB)/2, $0xffff
+DATA kept<>+48(SB)/2, $0xffff
+DATA kept<>+50(SB)/2, $0xffff
+DATA kept<>+52(SB)/2, $0xffff
+DATA kept<>+54(SB)/2, $0xffff
+DATA kept<>+56(SB)/2, $0xffff
+DATA kept<>+58(SB)/2, $0xffff
+DATA kept<>+60(SB)/2, $0xffff
+DATA kept<>+62(SB)/2, $0xffff
+GLOBL kept<>(SB), RODATA|NOPTR, $64
+
+DATA largest<>+0(SB)/2, $0x0842
+DATA largest<>+2(SB)/2, $0x0842
+DATA largest<>+4(SB)/2, $0x0842
+DATA largest<>+6(SB)/2, $0x0842
+DATA largest<>+8(SB)/2, $0x0842
+DATA largest<>+10(SB)/2, $0x0842
+DATA largest<>+12(SB)/2, $0x0842
+DATA largest<>+14(SB)/2, $0x0842
+DATA largest<>+16(SB)/2, $0x0842
+DATA largest<>+18(SB)/2, $0x0842
+DATA largest<>+20(SB)/2, $0x0842
+DATA largest<>+22(SB)/2, $0x0842
+DATA largest<>+24(SB)/2, $0x0842
+DATA largest<>+26(SB)/2, $0x0842
+DATA largest<>+28(SB)/2, $0x0842
+DATA largest<>+30(SB)/2, $0x0842
+GLOBL largest<>(SB), RODATA|NOPTR, $32
+
+DATA lowDoubles<>+0(SB)/2, $0xffff
+DATA lowDoubles<>+2(SB)/2, $0xffff
+DATA lowDoubles<>+4(SB)/2, $0x0000
+DATA lowDoubles<>+6(SB)/2, $0x0000
+DATA lowDoubles<>+8(SB)/2, $0xffff
+DATA lowDoubles<>+10(SB)/2, $0xffff
+DATA lowDoubles<>+12(SB)/2, $0x0000
+DATA lowDoubles<>+14(SB)/2, $0x0000
+DATA lowDoubles<>+16(SB)/2, $0xffff
+DATA lowDoubles<>+18(SB)/2, $0xffff
+DATA lowDoubles<>+20(SB)/2, $0x0000
+DATA lowDoubles<>+22(SB)/2, $0x0000
+DATA lowDoubles<>+24(SB)/2, $0xffff
+DATA lowDoubles<>+26(SB)/2, $0xffff
+DATA lowDoubles<>+28(SB)/2, $0x0000
+DATA lowDoubles<>+30(SB)/2, $0x0000
+GLOBL lowDoubles<>(SB), RODATA|NOPTR, $32
+
+// func quantizeAVX2(q *[3][16]uint16, c *int16, levels *int16, ends *uint8, n int, first int, rounding int) (squaredError int)
+// Requires: AVX, AVX2
+TEXT ·quantizeAVX2(SB), NOSPLIT, $0-64
+	MOVQ    q+0(FP), AX
+	MOVQ    c+8(FP), CX
+	MOVQ    levels+16(FP), DX
+	MOVQ    ends+24(FP), BX
+	MOVQ    n+32(FP), SI
+	MOVQ    first+40(FP), DI
+	SHLQ    $0x05, DI
+	LEAQ    kept<>+0(SB), R8
+	VMOVDQU (R8)(DI*1), Y0
+
+	// What is added to magnitudes: step * rounding >> 7.
+	VMOVDQU      (AX), Y1
+	MOVQ         rounding+48(FP), DI
+	VMOVQ        DI, X2
+	VPBROADCASTW X2, Y2
+	VPMULLW      Y1, Y2, Y2
+	VPSRLW       $0x07, Y2, Y2
+	VMOVDQU      32(AX), Y3
+	VMOVDQU      64(AX), Y4
+	VMOVDQU      inOrder<>+0(SB), Y5
+	VPXOR        Y6, Y6, Y6
+	VPXOR        Y7, Y7, Y7
+	SUBQ         $0x02, SI
+	JLT          last
+
+pairs:
+	VPAND     (CX), Y0, Y8
+	VPABSW    Y8, Y10
+	VPADDW    Y2, Y10, Y9
+	VPMULHUW  Y3, Y9, Y9
+	VPMULHUW  Y4, Y9, Y9
+	VPMINSW   largest<>+0(SB), Y9, Y9
+	VPSIGNW   Y8, Y9, Y8
+	VMOVDQU   Y8, (DX)
+	VPMULLW   Y1, Y9, Y8
+	VPSUBW    Y8, Y10, Y10
+	VPMADDWD  Y10, Y10, Y10
+	VPAND     32(CX), Y0, Y8
+	VPABSW    Y8, Y12
+	VPADDW    Y2, Y12, Y11
+	VPMULHUW  Y3, Y11, Y11
+	VPMULHUW  Y4, Y11, Y11
+	VPMINSW   largest<>+0(SB), Y11, Y11
+	VPSIGNW   Y8, Y11, Y8
+	VMOVDQU   Y8, 32(DX)
+	VPMULLW   Y1, Y11, Y8
+	VPSUBW    Y8, Y12, Y12
+	VPMADDWD  Y12, Y12, Y12
+	VPADDD    Y12, Y10, Y10
+	VPSRLQ    $0x20, Y10, Y8
+	VPAND     lowDoubles<>+0(SB), Y10, Y10
+	VPADDQ    Y8, Y6, Y6
+	VPADDQ    Y10, Y6, Y6
+	VPACKSSWB Y11, Y9, Y8
+	VPERMQ    $0xd8, Y8, Y8
+	VPSHUFB   Y5, Y8, Y8
+	VPCMPEQB  Y7, Y8, Y8
+	VPMOVMSKB Y8, AX
+	NOTL      AX
+	MOVWLZX   AX, DI
+	LEAL      1(DI)(DI*1), DI
+	BSRL      DI, R9
+	MOVB      R9, (BX)
+	SHRL      $0x10, AX
+	LEAL      1(AX)(AX*1), AX
+	BSRL      AX, R10
+	MOVB      R10, 1(BX)
+	ADDQ      $0x40, CX
+	ADDQ      $0x40, DX
+	ADDQ      $0x02, BX
+	SUBQ      $0x02, SI
+	JGE       pairs
+
+last:
+	CMPQ      SI, $-2
+	JEQ       sum
+	VPAND     (CX), Y0, Y0
+	VPABSW    Y0, Y8
+	VPADDW    Y2, Y8, Y2
+	VPMULHUW  Y3, Y2, Y2
+	VPMULHUW  Y4, Y2, Y2
+	VPMINSW   largest<>+0(SB), Y2, Y2
+	VPSIGNW   Y0, Y2, Y0
+	VMOVDQU   Y0, (DX)
+	VPMULLW   Y1, Y2, Y0
+	VPSUBW    Y0, Y8, Y8
+	VPMADDWD  Y8, Y8, Y8
+	VPSRLQ    $0x20, Y8, Y0
+	VPAND     lowDoubles<>+0(SB), Y8, Y8
+	VPADDQ    Y0, Y6, Y6
+	VPADDQ    Y8, Y6, Y6
+	VPACKSSWB Y2, Y2, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VPSHUFB   Y5, Y0, Y0
+	VPCMPEQB  Y7, Y0, Y0
+	VPMOVMSKB Y0, AX
+	NOTL      AX
+	MOVWLZX   AX, AX
+	LEAL      1(AX)(AX*1), AX
+	BSRL      AX, R11
+	MOVB      R11, (BX)
+
+sum:
+	VEXTRACTI128 $0x01, Y6, X0
+	VPADDQ       X6, X0, X0
+	VPSRLDQ      $0x08, X0, X1
+	VPADDQ       X1, X0, X0
+	VMOVQ        X0, AX
+	MOVQ         AX, squaredError+56(FP)
+	VZEROUPPER
 	RET

@@ -11,8 +11,8 @@ import (
 // Quantizer quantizes one kind of coefficient.
 type Quantizer struct {
 	Steps      [2]int16
-	reciprocal [2]uint32    // 2^reciprocalShift / step, rounded up
-	lanes      [3][8]uint16 // for the kernel, by coefficient: the steps, and the two factors of setLanes
+	reciprocal [2]uint32     // 2^reciprocalShift / step, rounded up
+	lanes      [3][16]uint16 // for the kernels, by coefficient: the steps, and the two factors of setLane
 }
 
 // reciprocalShift makes the quotient exact enough: with magnitudes below 2^16 and steps of at least 4 the error is below 2^-6.
@@ -113,111 +113,23 @@ const (
 	Y2Shift         = DistortionShift - 4
 )
 
-// Trellis chooses the levels of a block that cost least in rate and distortion together: for each coefficient the nearest
-// level, the one below it or zero, by dynamic programming over the contexts that the tokens are coded in. shift is CoeffShift or
-// Y2Shift; costs are those of the block's kind. It returns the block's end.
-func (q *Quantizer) Trellis(c, levels *[16]int16, first, ctx int, costs *[16][3]token.PosCosts, lambda Lambda, shift uint) (end uint8) {
-	var nearest [16]int16
-	last, _ := q.Quantize(c, &nearest, first, RoundNearest)
-	*levels = [16]int16{}
-	if last == 0 {
-		return 0
-	}
-	lam := int(lambda)
-	// scores[x] is the least cost of the levels so far where the last one leaves context x. What is out of reach stays near
-	// unreachable, whatever is added to it.
-	scores := [3]int{unreachable, unreachable, unreachable}
-	scores[ctx] = 0
-	var steps [16]trellisStep
-	bestEnd, bestCtx := 0, 0
-	bestScore := lam * int(costs[first][ctx].End)
-	for n := first; n < int(last); n++ {
-		k := token.ZigZag[n]
-		pos, st := &costs[n], &steps[n]
-		if n > first {
-			scores[0] -= lam * int(pos[0].Goes) // a token behind a zero does not say that the block goes on
-		}
-		x := int(nearest[k])
-		x = max(x, -x)
-		zero, zeroFrom := cheapest(&scores, pos, lam, 0)
-		st.from[0] = zeroFrom
-		if x == 0 {
-			scores = [3]int{zero, unreachable, unreachable}
-			continue
-		}
-		// The nearest level and the one below it change the squared error of a zero by this.
-		a, size := int(c[k]), int(q.Steps[min(n, 1)])
-		a = max(a, -a)
-		e := a - x*size
-		change := (e*e - a*a) << shift
-		e += size
-		changeBelow := (e*e - a*a) << shift
-		one, two := unreachable, unreachable
-		score, from := cheapest(&scores, pos, lam, x)
-		score += change
-		if x == 1 {
-			one = score
-			st.level[1], st.from[1] = 1, from
-		} else {
-			below, belowFrom := cheapest(&scores, pos, lam, x-1)
-			below += changeBelow
-			switch {
-			case x == 2:
-				one, two = below, score
-				st.level[1], st.from[1] = 1, belowFrom
-				st.level[2], st.from[2] = 2, from
-			case below < score || below == score && belowFrom < from:
-				two = below
-				st.level[2], st.from[2] = int16(x-1), belowFrom
-			default:
-				two = score
-				st.level[2], st.from[2] = int16(x), from
-			}
-		}
-		scores = [3]int{zero, one, two}
-		if n < 15 {
-			one += lam * int(costs[n+1][1].End)
-			two += lam * int(costs[n+1][2].End)
-		}
-		if one < bestScore {
-			bestScore, bestEnd, bestCtx = one, n+1, 1
-		}
-		if two < bestScore {
-			bestScore, bestEnd, bestCtx = two, n+1, 2
-		}
-	}
-	x := bestCtx
-	for n := bestEnd - 1; n >= first; n-- {
-		k := token.ZigZag[n]
-		l := steps[n].level[x]
-		if c[k] < 0 {
-			l = -l
-		}
-		levels[k] = l
-		x = int(steps[n].from[x])
-	}
-	return uint8(bestEnd)
+// Zeroes tells whether all coefficients with these peaks (the largest magnitude of the DC coefficients and that of the others; see
+// transform.Peaks) have level 0. Coefficients that do not count are 0 there.
+func (q *Quantizer) Zeroes(peaks [2]int, rounding int) bool {
+	return peaks[0] <= q.deadZone(0, rounding) && peaks[1] <= q.deadZone(1, rounding)
 }
 
-// unreachable is more than any score, by far.
-const unreachable = 1 << 62
-
-// trellisStep is the best way to each context that the level at a position may leave.
-type trellisStep struct {
-	level [3]int16
-	from  [3]uint8 // the context that it is coded in
+// ZeroesWithin tells whether it is certain that all AC coefficients have level 0, from their energy (see transform.BoundLuma).
+// Where it is not, they may still have.
+func (q *Quantizer) ZeroesWithin(energy, rounding int) bool {
+	zone := q.deadZone(1, rounding)
+	return energy <= 4*zone*zone
 }
 
-// cheapest gives the context in which a level costs least, with what was spent to get there.
-func cheapest(scores *[3]int, pos *[3]token.PosCosts, lam, level int) (score int, from uint8) {
-	score = scores[0] + lam*pos[0].Of(level)
-	if t := scores[1] + lam*pos[1].Of(level); t < score {
-		score, from = t, 1
-	}
-	if t := scores[2] + lam*pos[2].Of(level); t < score {
-		score, from = t, 2
-	}
-	return score, from
+// deadZone is the largest magnitude that has level 0: with what rounding adds, it is less than a step.
+func (q *Quantizer) deadZone(i, rounding int) int {
+	step := int(q.Steps[i])
+	return step - 1 - step*rounding>>7
 }
 
 // SquaredError is what Quantize would return for these levels.

@@ -110,6 +110,23 @@ func TestTrellis(t *testing.T) {
 	})
 }
 
+// TestTrellisFrom: it makes the levels of Trellis of the nearest ones, and its cost is that of their rate and of what the squared
+// error is above that of the nearest.
+func TestTrellisFrom(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		b := drawBlock(t, rapid.SampledFrom([]int{1, 3, 20, 3000}).Draw(t, "steps"))
+		want, wantEnd := b.trellis()
+		levels, nearest, nearestError := b.quantize(quant.RoundNearest)
+		end, cost := b.q.TrellisFrom(nearest, &b.coeffs, &levels, b.first, b.ctx, &b.costs[b.kind], b.lambda, b.shift)
+		if levels != want || end != wantEnd {
+			t.Fatalf("%v with the end %d, want %v with %d", levels, end, want, wantEnd)
+		}
+		if want := b.cost(&levels) - nearestError<<b.shift; cost != want {
+			t.Fatalf("%v is said to cost %d above the nearest error, and costs %d", levels, cost, want)
+		}
+	})
+}
+
 // TestTrellisFindsTheBest: no choice of nearest levels, those below them and zeros is better than the trellis's.
 func TestTrellisFindsTheBest(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

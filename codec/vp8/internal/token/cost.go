@@ -34,19 +34,14 @@ var tokenOf, extraCost = func() (tok [MaxMagnitude + 1]uint8, cost [MaxMagnitude
 
 // split gives the token of a magnitude, and the number in its extra bits and how many these are.
 func split(v int) (tok, extra, bits int) {
-	switch {
-	case v < cat1Min:
+	if v < categoryMin[0] {
 		return v, 0, 0
-	case v < cat2Min:
-		return cat1, v - cat1Min, 1
-	case v < cat3Min:
-		return cat2, v - cat2Min, 2
 	}
-	tok = cat3
-	for tok < cat6 && v >= 3+8<<(tok-cat3+1) {
-		tok++
+	cat := len(categoryMin) - 1
+	for v < categoryMin[cat] {
+		cat--
 	}
-	return tok, v - 3 - 8<<(tok-cat3), len(extraBits[tok-cat1])
+	return cat1 + cat, v - categoryMin[cat], len(extraBits[cat])
 }
 
 // PosCosts are the costs of the tokens at one coding position in one context. Level includes that the block does not end here.
@@ -54,7 +49,13 @@ type PosCosts struct {
 	Level [numTokens]uint16
 	End   uint16 // that the block ends here
 	Goes  uint16 // that it does not; a token behind a zero saves this, because a block cannot end there
+	// short are the costs of coefficients of the magnitudes below shortCosts: behind one that is not zero, and behind a zero.
+	short [2][shortCosts]uint16
+	_     [3]uint16 // to 64 bytes, for fast indexing
 }
+
+// shortCosts: costs of magnitudes below are looked up without their token.
+const shortCosts = 8
 
 // Costs are the costs of tokens by kind of block, position and context.
 type Costs [entropy.NumBlockKinds][16][3]PosCosts
@@ -94,32 +95,77 @@ func (c *PosCosts) set(p *[11]uint8) {
 		category + cost1(6) + cost1(8) + cost0(10),
 		category + cost1(6) + cost1(8) + cost1(10),
 	}
+	for v := range shortCosts {
+		cost := uint16(c.Of(v))
+		c.short[0][v], c.short[1][v] = cost, cost-c.Goes
+	}
 }
 
 // Of is the cost of a coefficient of magnitude v.
 func (c *PosCosts) Of(v int) int { return int(c.Level[tokenOf[v]]) + int(extraCost[v]) }
 
 // Block is the cost of a block's tokens from position first up to its end.
-func (c *Costs) Block(kind, ctx, first int, end uint8, coeffs *[16]int16) int {
-	costs := &c[kind]
-	if int(end) <= first {
-		return int(costs[first][ctx].End)
-	}
-	total := 0
-	afterZero := false
-	for n := first; n < int(end); n++ {
-		p := &costs[n][ctx]
-		v := int(coeffs[ZigZag[n]])
+func (c *Costs) Block(kind, ctx, first int, end uint8, levels *[16]int16) int {
+	costs := &c[kind&3]
+	p := &costs[first&15][ctx]
+	total, behindZero := 0, 0
+	for pos := first; pos < int(end); pos++ {
+		v := int(levels[ZigZag[pos&15]])
 		v = max(v, -v)
-		total += p.Of(v)
-		if afterZero {
-			total -= int(p.Goes)
+		if v < shortCosts {
+			total += int(p.short[behindZero][v])
+		} else {
+			total += p.Of(v)
+			if behindZero != 0 {
+				total -= int(p.Goes)
+			}
 		}
-		ctx = min(v, 2)
-		afterZero = v == 0
+		behindZero = 0
+		if v == 0 {
+			behindZero = 1
+		}
+		p = &costs[(pos+1)&15][min(v, 2)]
 	}
 	if end < 16 {
-		total += int(costs[end][ctx].End)
+		total += int(p.End)
+	}
+	return total
+}
+
+// Luma is the cost of the luma blocks of a macroblock, with the Y2 block where there is one. It updates the contexts.
+func (c *Costs) Luma(above, left *Context, hasY2 bool, levels *Coeffs, ends *Ends) int {
+	total, kind, first := 0, entropy.BlockYWithDC, 0
+	if hasY2 {
+		total = c.Block(entropy.BlockY2, int(above[8]+left[8]), 0, ends[Y2], levels.Block(Y2))
+		above[8] = min(ends[Y2], 1)
+		left[8] = above[8]
+		kind, first = entropy.BlockYAfterY2, 1
+	}
+	for b := range FirstU {
+		a, l := &above[b&3], &left[b>>2]
+		if end := ends[b]; end == 0 {
+			total += int(c[kind][first][*a+*l].End)
+			*a, *l = 0, 0
+		} else {
+			total += c.Block(kind, int(*a+*l), first, end, levels.Block(b))
+			*a, *l = 1, 1
+		}
+	}
+	return total
+}
+
+// Chroma is the cost of the chroma blocks of a macroblock. It updates the contexts.
+func (c *Costs) Chroma(above, left *Context, levels *Coeffs, ends *Ends) int {
+	total := 0
+	for b := FirstU; b < Y2; b++ {
+		a, l := &above[aboveIndex[b]], &left[leftIndex[b]]
+		if end := ends[b]; end == 0 {
+			total += int(c[entropy.BlockChroma][0][*a+*l].End)
+			*a, *l = 0, 0
+		} else {
+			total += c.Block(entropy.BlockChroma, int(*a+*l), 0, end, levels.Block(b))
+			*a, *l = 1, 1
+		}
 	}
 	return total
 }

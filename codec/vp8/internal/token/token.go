@@ -45,13 +45,11 @@ var extraBits = [6][]uint8{
 	{254, 254, 243, 230, 196, 177, 153, 140, 133, 130, 129},
 }
 
-// Smallest magnitudes of the categories 1 to 6, and the largest that can be coded.
-const (
-	cat1Min      = 5
-	cat2Min      = 7
-	cat3Min      = 11
-	MaxMagnitude = 67 + 1<<11 - 1
-)
+// categoryMin are the smallest magnitudes of the categories 1 to 6.
+var categoryMin = [6]int{5, 7, 11, 19, 35, 67}
+
+// MaxMagnitude is the largest that can be coded.
+const MaxMagnitude = 67 + 1<<11 - 1
 
 // aboveIndex and leftIndex tell which entry of a Context belongs to a block.
 var (
@@ -73,8 +71,10 @@ func Read(r *boolcoder.Reader, probs *entropy.CoeffProbs, above, left *Context, 
 	any := uint8(0)
 	luma, first := &probs[entropy.BlockYWithDC], 0
 	ends[Y2] = 0
+	s := r.Begin()
+	var end uint8
 	if hasY2 {
-		end := readBlock(r, &probs[entropy.BlockY2], int(above[8]+left[8]), 0, c.Block(Y2))
+		s, end = readBlock(r, s, &probs[entropy.BlockY2], above[8]+left[8], 0, c.Block(Y2))
 		ends[Y2] = end
 		above[8] = min(end, 1)
 		left[8] = above[8]
@@ -83,7 +83,7 @@ func Read(r *boolcoder.Reader, probs *entropy.CoeffProbs, above, left *Context, 
 	}
 	for b := range FirstU {
 		a, l := &above[b&3], &left[b>>2]
-		end := readBlock(r, luma, int(*a+*l), first, c.Block(b))
+		s, end = readBlock(r, s, luma, *a+*l, first, c.Block(b))
 		ends[b] = end
 		*a = min(end, 1)
 		*l = *a
@@ -91,75 +91,101 @@ func Read(r *boolcoder.Reader, probs *entropy.CoeffProbs, above, left *Context, 
 	}
 	for b := FirstU; b < Y2; b++ {
 		a, l := &above[aboveIndex[b]], &left[leftIndex[b]]
-		end := readBlock(r, &probs[entropy.BlockChroma], int(*a+*l), 0, c.Block(b))
+		s, end = readBlock(r, s, &probs[entropy.BlockChroma], *a+*l, 0, c.Block(b))
 		ends[b] = end
 		*a = min(end, 1)
 		*l = *a
 		any |= end
 	}
+	r.End(s)
 	return any != 0
 }
 
 // readBlock reads one block's tokens from position n on and returns the position after the last one, or 0 for none.
-func readBlock(r *boolcoder.Reader, probs *[8][3][11]uint8, ctx, n int, out *[16]int16) uint8 {
-	p := &probs[Bands[n]][ctx]
-	if !r.Bool(p[0]) {
-		return 0
+func readBlock(r *boolcoder.Reader, s boolcoder.Run, probs *[8][3][11]uint8, ctx uint8, n int, out *[16]int16) (boolcoder.Run, uint8) {
+	if !s.Ready() {
+		s = r.Fill(s)
 	}
+	p := &probs[Bands[n]][ctx]
+	cut := s.Cut(p[0])
+	if !s.True(cut) {
+		return s.AfterFalse(cut), 0
+	}
+	s = s.AfterTrue(cut)
 	for {
-		pos := ZigZag[n&15]
-		n++
-		if !r.Bool(p[1]) {
-			if n == 16 {
-				return 16
+		if cut = s.Cut(p[1]); !s.True(cut) {
+			s = s.AfterFalse(cut)
+			if n++; n == 16 {
+				return s, 16
 			}
 			p = &probs[Bands[n]][0] // no end of block after a zero
+			if !s.Ready() {
+				s = r.Fill(s)
+			}
 			continue
 		}
+		s = s.AfterTrue(cut)
 		v := 1
-		ctx = 1
-		if r.Bool(p[2]) {
-			v = readLarge(r, p)
-			ctx = 2
+		next := 1
+		if cut = s.Cut(p[2]); s.True(cut) {
+			s, v = readLarge(r, s.AfterTrue(cut), p)
+			next = 2
+		} else {
+			s = s.AfterFalse(cut)
 		}
-		if r.Bool(128) {
-			v = -v
+		var sign int
+		s, sign = s.Sign()
+		out[ZigZag[n&15]] = int16((v ^ sign) - sign)
+		if n++; n == 16 {
+			return s, 16
 		}
-		out[pos] = int16(v)
-		if n == 16 {
-			return 16
+		p = &probs[Bands[n]][next]
+		if !s.Ready() {
+			s = r.Fill(s)
 		}
-		p = &probs[Bands[n]][ctx]
-		if !r.Bool(p[0]) {
-			return uint8(n)
+		if cut = s.Cut(p[0]); !s.True(cut) {
+			return s.AfterFalse(cut), uint8(n)
 		}
+		s = s.AfterTrue(cut)
 	}
 }
 
-// readLarge reads the rest of a token of magnitude 2 or more.
-func readLarge(r *boolcoder.Reader, p *[11]uint8) int {
-	if !r.Bool(p[3]) {
-		if !r.Bool(p[4]) {
-			return 2
+// readLarge reads the rest of a token of magnitude 2 or more, up to its sign.
+func readLarge(r *boolcoder.Reader, s boolcoder.Run, p *[11]uint8) (boolcoder.Run, int) {
+	s = r.Fill(s)
+	var bit bool
+	if s, bit = s.Bool(p[3]); !bit {
+		if s, bit = s.Bool(p[4]); !bit {
+			return s, 2
 		}
-		return 3 + r.Bit(p[5])
-	}
-	if !r.Bool(p[6]) {
-		if !r.Bool(p[7]) {
-			return cat1Min + r.Bit(extraBits[0][0])
+		if s, bit = s.Bool(p[5]); !bit {
+			return s, 3
 		}
-		v := r.Bit(extraBits[1][0]) << 1
-		return cat2Min + v + r.Bit(extraBits[1][1])
+		return s, 4
 	}
-	cat := 0 // of the categories 3 to 6
-	if r.Bool(p[8]) {
-		cat = 2 + r.Bit(p[10])
+	cat := 0
+	if s, bit = s.Bool(p[6]); !bit {
+		if s, bit = s.Bool(p[7]); bit {
+			cat = 1
+		}
+	} else if s, bit = s.Bool(p[8]); !bit {
+		cat = 2
+		if s, bit = s.Bool(p[9]); bit {
+			cat = 3
+		}
 	} else {
-		cat = r.Bit(p[9])
+		cat = 4
+		if s, bit = s.Bool(p[10]); bit {
+			cat = 5
+		}
 	}
 	v := 0
-	for _, q := range extraBits[2+cat] {
-		v = v<<1 | r.Bit(q)
+	for _, q := range extraBits[cat] {
+		s, bit = r.Fill(s).Bool(q)
+		v <<= 1
+		if bit {
+			v++
+		}
 	}
-	return v + 3 + 8<<cat
+	return r.Fill(s), v + categoryMin[cat]
 }

@@ -194,7 +194,7 @@ func TestLargeCoefficients(t *testing.T) {
 			w.Bool(false, probs[1][min(v, 2)][0]) // end of block
 			r := boolcoder.NewReader(w.Finish())
 			var out [16]int16
-			if end := readBlock(&r, probs, 0, 0, &out); end != 1 || int(out[0]) != v*sign {
+			if _, end := readBlock(&r, r.Begin(), probs, 0, 0, &out); end != 1 || int(out[0]) != v*sign {
 				t.Errorf("%d is read as %d, with the end at %d", v*sign, out[0], end)
 			}
 		}

@@ -89,6 +89,24 @@ func writeAll(macroblocks []*macroblock, probs *entropy.CoeffProbs) []byte {
 	return w.Finish()
 }
 
+func countAll(macroblocks []*macroblock) *token.Counts {
+	counts := new(token.Counts)
+	streamOf(macroblocks).Count(counts)
+	return counts
+}
+
+func streamOf(macroblocks []*macroblock) *token.Stream {
+	s := new(token.Stream)
+	inOrder(macroblocks, func(m *macroblock, above, left *token.Context) {
+		if m.skip {
+			token.Skip(above, left, m.hasY2)
+		} else {
+			s.Add(above, left, m.hasY2, &m.coeffs, &m.ends)
+		}
+	})
+	return s
+}
+
 // costAll is what the tokens cost, block by block.
 func costAll(macroblocks []*macroblock, probs *entropy.CoeffProbs) (total int) {
 	var costs token.Costs
@@ -201,21 +219,14 @@ func TestCountsAreWhatIsWritten(t *testing.T) {
 		for range 2 * columns {
 			macroblocks = append(macroblocks, randomMacroblock(rng))
 		}
-		var counts token.Counts
-		inOrder(macroblocks, func(m *macroblock, above, left *token.Context) {
-			if m.skip {
-				token.Skip(above, left, m.hasY2)
-			} else {
-				counts.Count(above, left, m.hasY2, &m.coeffs, &m.ends)
-			}
-		})
+		counts := countAll(macroblocks)
 		counted := func(probs *entropy.CoeffProbs) (total int) {
 			for i := range probs {
 				for j := range probs[i] {
 					for k := range probs[i][j] {
 						for l, p := range probs[i][j][k] {
-							n := &counts[i][j][k][l]
-							total += boolcoder.CountCost(int(n[0]), int(n[1]), p)
+							falses, trues := counts.Of(i, j, k, l)
+							total += boolcoder.CountCost(falses, trues, p)
 						}
 					}
 				}
@@ -236,24 +247,16 @@ func TestBestProbabilitiesAreCheapest(t *testing.T) {
 	for seed := range uint64(10) {
 		rng := rand.New(rand.NewPCG(seed, 4))
 		var macroblocks []*macroblock
-		var counts token.Counts
 		for range 10 * columns {
 			macroblocks = append(macroblocks, randomMacroblock(rng))
 		}
-		inOrder(macroblocks, func(m *macroblock, above, left *token.Context) {
-			if m.skip {
-				token.Skip(above, left, m.hasY2)
-			} else {
-				counts.Count(above, left, m.hasY2, &m.coeffs, &m.ends)
-			}
-		})
+		counts := countAll(macroblocks)
 		best := new(entropy.CoeffProbs)
 		for i := range best {
 			for j := range best[i] {
 				for k := range best[i][j] {
 					for l := range best[i][j][k] {
-						n := &counts[i][j][k][l]
-						best[i][j][k][l] = boolcoder.BestProbability(int(n[0]), int(n[1]))
+						best[i][j][k][l] = boolcoder.BestProbability(counts.Of(i, j, k, l))
 					}
 				}
 			}

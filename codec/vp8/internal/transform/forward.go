@@ -77,3 +77,40 @@ func forwardWHTGo(dc []int16, out *[16]int16) {
 
 // half halves with rounding away from zero, so that a coefficient and its negative stay each other's negatives.
 func half(v int16) int16 { return (v + 1 + v>>15) >> 1 }
+
+// Peaks are the largest magnitudes of the coefficients of some blocks: [0] of the DC coefficients, [1] of the others, as steps
+// of quantizers are.
+type Peaks [2]int
+
+// ForwardLuma transforms the differences a-b of a macroblock's 16x16 luma pixels: the coefficients of its 16 blocks, one after the
+// other, as ForwardDCTs gives them, and of their DC coefficients, as ForwardWHT does. It returns the peaks of both.
+func ForwardLuma(a []byte, aStride int, b []byte, bStride int, coeffs []int16, y2 *[16]int16) (y1Peaks, y2Peaks Peaks) {
+	return forwardLuma(a, aStride, b, bStride, coeffs[:256], y2)
+}
+
+func forwardLumaGo(a []byte, aStride int, b []byte, bStride int, coeffs []int16, y2 *[16]int16) (y1Peaks, y2Peaks Peaks) {
+	forwardDCTsGo(a, aStride, b, bStride, 16, 16, coeffs)
+	forwardWHTGo(coeffs, y2)
+	return peaksGo(coeffs), peaksGo(y2[:])
+}
+
+// ForwardChroma transforms the differences of a macroblock's 8x8 pixels of U and of V, four blocks of each. It returns their peaks.
+func ForwardChroma(aU, aV []byte, aStride int, bU, bV []byte, bStride int, coeffs []int16) Peaks {
+	return forwardChroma(aU, aV, aStride, bU, bV, bStride, coeffs[:128])
+}
+
+func forwardChromaGo(aU, aV []byte, aStride int, bU, bV []byte, bStride int, coeffs []int16) Peaks {
+	forwardDCTsGo(aU, aStride, bU, bStride, 8, 8, coeffs)
+	forwardDCTsGo(aV, aStride, bV, bStride, 8, 8, coeffs[64:])
+	return peaksGo(coeffs)
+}
+
+func peaksGo(coeffs []int16) (p Peaks) {
+	for ; len(coeffs) >= 16; coeffs = coeffs[16:] {
+		p[0] = max(p[0], int(coeffs[0]), -int(coeffs[0]))
+		for _, c := range coeffs[1:16] {
+			p[1] = max(p[1], int(c), -int(c))
+		}
+	}
+	return p
+}

@@ -28,6 +28,24 @@ func InverseWHT(in *[16]int16, dc []int16) {
 	}
 }
 
+// DequantizedWHT turns the levels of a Y2 block, with the steps of the DC coefficient and of the others, into the DC coefficients
+// of the 16 luma blocks.
+func DequantizedWHT(levels *[16]int16, steps [2]int16, dcs *[16]int16) {
+	dequantizedWHT(levels, steps, dcs)
+}
+
+func dequantizedWHTGo(levels *[16]int16, steps [2]int16, dcs *[16]int16) {
+	var c [16]int16
+	for i, l := range levels {
+		c[i] = l * steps[min(i, 1)]
+	}
+	var blocks [256]int16
+	InverseWHT(&c, blocks[:])
+	for i := range dcs {
+		dcs[i] = blocks[16*i]
+	}
+}
+
 // AddInverseDCT adds the inverse transform of dequantized coefficients to the 4x4 pixels at dst. Sums are modulo 2^16: only
 // those of coefficients that no encoder makes are any larger, and decoders differ there.
 func AddInverseDCT(in *[16]int16, dst []byte, stride int) { addInverse(in, dst, stride) }
@@ -82,6 +100,56 @@ func AddResidue(levels *[16]int16, end uint8, steps [2]int16, dst []byte, stride
 		AddDequantized(levels, steps, dst, stride)
 	} else if levels[0] != 0 {
 		AddDC(levels[0]*steps[0], dst, stride)
+	}
+}
+
+// AddLuma adds the residue of a macroblock's luma to the prediction: the 16x16 pixels at pred become those at dst, which may be the
+// same. levels are those of its 16 blocks, one after the other, ends those of token.Ends: levels from a block's end on are 0. steps
+// are those of the DC and AC coefficients. Where there is a Y2 block, dcs has what DequantizedWHT makes of it, and the DC
+// levels do not count; else dcs is nil.
+func AddLuma(levels []int16, ends []uint8, steps [2]int16, dcs *[16]int16, pred []byte, predStride int, dst []byte, dstStride int) {
+	addLuma(levels[:256], ends[:16], steps, dcs, pred, predStride, dst, dstStride)
+}
+
+// addLumaByBlocks is what AddLuma means.
+func addLumaByBlocks(levels []int16, ends []uint8, steps [2]int16, dcs *[16]int16, pred []byte, predStride int,
+	dst []byte, dstStride int) {
+	copyBlock(pred, predStride, dst, dstStride, 16)
+	for b, end := range ends {
+		at := (b>>2)*4*dstStride + (b&3)*4
+		block := (*[16]int16)(levels[16*b:])
+		if dcs == nil {
+			AddResidue(block, end, steps, dst[at:], dstStride)
+			continue
+		}
+		withDC := *block
+		withDC[0] = dcs[b]
+		AddResidue(&withDC, end, [2]int16{1, steps[1]}, dst[at:], dstStride)
+	}
+}
+
+// AddChroma adds the residue of a macroblock's chroma, four blocks of U and then four of V, to the 8x8 pixels of the prediction
+// of each.
+func AddChroma(levels []int16, ends []uint8, steps [2]int16, predU, predV []byte, predStride int, dstU, dstV []byte, dstStride int) {
+	addChroma(levels[:128], ends[:8], steps, predU, predV, predStride, dstU, dstV, dstStride)
+}
+
+// addChromaByBlocks is what AddChroma means.
+func addChromaByBlocks(levels []int16, ends []uint8, steps [2]int16, predU, predV []byte, predStride int,
+	dstU, dstV []byte, dstStride int) {
+	copyBlock(predU, predStride, dstU, dstStride, 8)
+	copyBlock(predV, predStride, dstV, dstStride, 8)
+	for b := range 4 {
+		at := (b>>1)*4*dstStride + (b&1)*4
+		AddResidue((*[16]int16)(levels[16*b:]), ends[b], steps, dstU[at:], dstStride)
+		AddResidue((*[16]int16)(levels[64+16*b:]), ends[4+b], steps, dstV[at:], dstStride)
+	}
+}
+
+// copyBlock copies n x n pixels.
+func copyBlock(src []byte, srcStride int, dst []byte, dstStride, n int) {
+	for y := range n {
+		copy(dst[y*dstStride:][:n], src[y*srcStride:][:n])
 	}
 }
 

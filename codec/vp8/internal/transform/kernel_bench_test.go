@@ -1,90 +1,92 @@
 package transform
 
-import "testing"
+import (
+	"testing"
 
-func BenchmarkForwardDCT(b *testing.B) {
-	p, q := make([]byte, 64*16), make([]byte, 64*16)
+	"salsify/codec/vp8/internal/simd"
+)
+
+// compare benchmarks the plain Go that defines a function, and the function itself at each level of vector instructions. bytes are
+// those of the pixels that it is about.
+func compare(b *testing.B, name string, bytes int, plain, kernel func()) {
+	run := func(how string, measure func()) {
+		b.Run(name+"/"+how, func(b *testing.B) {
+			b.ReportAllocs()
+			b.SetBytes(int64(bytes))
+			for b.Loop() {
+				measure()
+			}
+		})
+	}
+	run("plain", plain)
+	has := simd.Has
+	defer func() { simd.Has = has }()
+	for level := range has {
+		if !has[level] {
+			continue
+		}
+		for above := range has {
+			simd.Has[above] = has[above] && above <= level
+		}
+		run(simd.Level(level).String(), kernel)
+	}
+}
+
+// residue gives two areas of 64 pixels a row.
+func residue() (p, q []byte) {
+	p, q = make([]byte, 64*16), make([]byte, 64*16)
 	for i := range p {
-		p[i], q[i] = byte(i*i>>3), byte(i*i>>2)
+		p[i] = byte(i * i >> 3)
+		q[i] = p[i] + byte(i*7919>>4&15) - 7
 	}
-	out := make([]int16, 256)
-	one := (*[16]int16)(out)
-	b.Run("1/kernel", func(b *testing.B) {
-		for b.Loop() {
-			ForwardDCT(p, 64, q, 64, one)
-		}
-	})
-	b.Run("1/plain", func(b *testing.B) {
-		for b.Loop() {
-			forwardDCTGo(p, 64, q, 64, one)
-		}
-	})
-	b.Run("16/kernel", func(b *testing.B) {
-		for b.Loop() {
-			ForwardDCTs(p, 64, q, 64, 16, 16, out)
-		}
-	})
-	b.Run("16/plain", func(b *testing.B) {
-		for b.Loop() {
-			forwardDCTsGo(p, 64, q, 64, 16, 16, out)
-		}
-	})
+	return p, q
 }
 
-func BenchmarkInverseDCT(b *testing.B) {
+func BenchmarkForward(b *testing.B) {
+	p, q := residue()
+	coeffs := make([]int16, 256)
+	one, y2 := (*[16]int16)(coeffs), new([16]int16)
+	compare(b, "block", 16, func() { forwardDCTGo(p, 64, q, 64, one) }, func() { ForwardDCT(p, 64, q, 64, one) })
+	compare(b, "blocks", 256, func() { forwardDCTsGo(p, 64, q, 64, 16, 16, coeffs) },
+		func() { ForwardDCTs(p, 64, q, 64, 16, 16, coeffs) })
+	compare(b, "WHT", 256, func() { forwardWHTGo(coeffs, y2) }, func() { ForwardWHT(coeffs, y2) })
+	compare(b, "luma", 256, func() { forwardLumaGo(p, 64, q, 64, coeffs, y2) }, func() { ForwardLuma(p, 64, q, 64, coeffs, y2) })
+	compare(b, "chroma", 128, func() { forwardChromaGo(p, p[8:], 64, q, q[8:], 64, coeffs) },
+		func() { ForwardChroma(p, p[8:], 64, q, q[8:], 64, coeffs) })
+}
+
+func BenchmarkBound(b *testing.B) {
+	p, q := residue()
+	compare(b, "luma", 256, func() { boundLumaGo(p, 64, q, 64) }, func() { BoundLuma(p, 64, q, 64) })
+	compare(b, "chroma", 128, func() { boundChromaGo(p, p[8:], 64, q, q[8:], 64) },
+		func() { BoundChroma(p, p[8:], 64, q, q[8:], 64) })
+}
+
+func BenchmarkInverse(b *testing.B) {
 	dst := make([]byte, 64*4)
-	in := [16]int16{100, -30, 20, 5, 7, 3}
-	b.Run("kernel", func(b *testing.B) {
-		for b.Loop() {
-			AddInverseDCT(&in, dst, 64)
-		}
-	})
-	b.Run("plain", func(b *testing.B) {
-		for b.Loop() {
-			addInverseDCTGo(&in, dst, 64)
-		}
-	})
-	b.Run("DC/kernel", func(b *testing.B) {
-		for b.Loop() {
-			AddDC(7, dst, 64)
-		}
-	})
-	b.Run("DC/plain", func(b *testing.B) {
-		for b.Loop() {
-			addToBlockGo(1, dst, 64)
-		}
-	})
+	in, dcs := [16]int16{100, -30, 20, 5, 7, 3}, new([16]int16)
+	steps := [2]int16{10, 12}
+	compare(b, "block", 16, func() { addInverseDCTGo(&in, dst, 64) }, func() { AddInverseDCT(&in, dst, 64) })
+	compare(b, "levels", 16, func() { addDequantizedGo(&in, steps, dst, 64) }, func() { AddDequantized(&in, steps, dst, 64) })
+	compare(b, "DC", 16, func() { addToBlockGo(1, dst, 64) }, func() { AddDC(7, dst, 64) })
+	compare(b, "WHT", 256, func() { dequantizedWHTGo(&in, steps, dcs) }, func() { DequantizedWHT(&in, steps, dcs) })
 }
 
-func BenchmarkForwardWHT(b *testing.B) {
-	var coeffs [256]int16
-	var out [16]int16
-	for i := range coeffs {
-		coeffs[i] = int16(i*37%255 - 100)
+// BenchmarkAdd has macroblocks whose blocks have all coefficients, and ones that only have the first.
+func BenchmarkAdd(b *testing.B) {
+	pred, dst := residue()
+	levels, steps := make([]int16, 256), [2]int16{10, 12}
+	for i := range levels {
+		levels[i] = int16(i*37%7 - 3)
 	}
-	b.Run("kernel", func(b *testing.B) {
-		for b.Loop() {
-			ForwardWHT(coeffs[:], &out)
+	for name, end := range map[string]uint8{"all": 16, "DC": 1} {
+		var ends [16]uint8
+		for i := range ends {
+			ends[i] = end
 		}
-	})
-	b.Run("plain", func(b *testing.B) {
-		for b.Loop() {
-			forwardWHTGo(coeffs[:], &out)
-		}
-	})
-}
-
-func BenchmarkAddDequantized(b *testing.B) {
-	dst := make([]byte, 64*4)
-	levels := [16]int16{10, -3, 2, 5, 7, 3}
-	b.Run("kernel", func(b *testing.B) {
-		for b.Loop() {
-			AddDequantized(&levels, [2]int16{10, 12}, dst, 64)
-		}
-	})
-	b.Run("plain", func(b *testing.B) {
-		for b.Loop() {
-			addDequantizedGo(&levels, [2]int16{10, 12}, dst, 64)
-		}
-	})
+		compare(b, name+"/luma", 256, func() { addLumaGo(levels, ends[:], steps, nil, pred, 64, dst, 64) },
+			func() { AddLuma(levels, ends[:], steps, nil, pred, 64, dst, 64) })
+		compare(b, name+"/chroma", 128, func() { addChromaGo(levels, ends[:8], steps, pred, pred[8:], 64, dst, dst[8:], 64) },
+			func() { AddChroma(levels, ends[:], steps, pred, pred[8:], 64, dst, dst[8:], 64) })
+	}
 }

@@ -33,3 +33,54 @@ func addDequantized(in *[16]int16, dc int, ac int, dst *byte, stride int)
 //
 //go:noescape
 func addDC(d int, dst *byte, stride int)
+
+// peaks is peaksGo of n blocks.
+//
+//go:noescape
+func peaks(c *int16, n int) (dc int, ac int)
+
+// sums gives, for each two blocks of an area w pixels wide, a multiple of 8, and h pixels high, the sums of the squared
+// differences of the left and of the right half of either, and then those of the differences.
+//
+//go:noescape
+func sums(a *byte, aStride int, b *byte, bStride int, w int, h int, out *int32)
+
+// forwardDCTAVX2 is forwardDCTGo.
+//
+//go:noescape
+func forwardDCTAVX2(a *byte, aStride int, b *byte, bStride int, out *[16]int16)
+
+// forwardLumaAVX2 is forwardLumaGo.
+//
+//go:noescape
+func forwardLumaAVX2(a *byte, aStride int, b *byte, bStride int, out *int16, y2 *[16]int16) (dc int, ac int, y2DC int, y2AC int)
+
+// forwardChromaAVX2 is forwardChromaGo.
+//
+//go:noescape
+func forwardChromaAVX2(aU *byte, aV *byte, aStride int, bU *byte, bV *byte, bStride int, out *int16) (dc int, ac int)
+
+// boundLumaAVX2 is boundLumaGo.
+//
+//go:noescape
+func boundLumaAVX2(a *byte, aStride int, b *byte, bStride int) (energy int, y2DC int, y2AC int)
+
+// boundChromaAVX2 is boundChromaGo.
+//
+//go:noescape
+func boundChromaAVX2(aU *byte, aV *byte, aStride int, bU *byte, bV *byte, bStride int) (energy int, dc int)
+
+// dequantizedWHTAVX2 is dequantizedWHTGo.
+//
+//go:noescape
+func dequantizedWHTAVX2(levels *[16]int16, dc int, ac int, out *[16]int16)
+
+// addLumaAVX2 is addLumaByBlocks: DC coefficients are levels times dc and, to be added, dcs.
+//
+//go:noescape
+func addLumaAVX2(levels *int16, ends *uint8, dcs *[16]int16, dc int, ac int, pred *byte, predStride int, dst *byte, dstStride int)
+
+// addChromaAVX2 is addChromaByBlocks.
+//
+//go:noescape
+func addChromaAVX2(levels *int16, ends *uint8, dc int, ac int, predU *byte, predV *byte, predStride int, dstU *byte, dstV *byte, dstStride int)

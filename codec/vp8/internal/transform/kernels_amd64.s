@@ -658,3 +658,1921 @@ TEXT ·addDC(SB), NOSPLIT, $0-24
 	PSRLQ     $0x20, X2
 	MOVSS     X2, (AX)(DX*1)
 	RET
+
+// func peaks(c *int16, n int) (dc int, ac int)
+// Requires: SSE2
+TEXT ·peaks(SB), NOSPLIT, $0-32
+	MOVQ c+0(FP), AX
+	MOVQ n+8(FP), CX
+	PXOR X0, X0
+	PXOR X1, X1
+	PXOR X2, X2
+
+blocks:
+	MOVOU   (AX), X3
+	MOVO    X0, X4
+	PSUBW   X3, X4
+	PMAXSW  X4, X3
+	PMAXSW  X3, X1
+	MOVOU   16(AX), X3
+	MOVO    X0, X4
+	PSUBW   X3, X4
+	PMAXSW  X4, X3
+	PMAXSW  X3, X2
+	ADDQ    $0x20, AX
+	DECQ    CX
+	JNE     blocks
+	MOVD    X1, AX
+	MOVWLZX AX, AX
+	MOVQ    AX, dc+16(FP)
+	XORL    AX, AX
+	PINSRW  $0x00, AX, X1
+	PMAXSW  X1, X2
+	PSHUFD  $0xee, X2, X0
+	PMAXSW  X0, X2
+	PSHUFD  $0x55, X2, X0
+	PMAXSW  X0, X2
+	PSHUFLW $0x55, X2, X5
+	PMAXSW  X5, X2
+	MOVD    X2, AX
+	MOVWLZX AX, AX
+	MOVQ    AX, ac+24(FP)
+	RET
+
+// func sums(a *byte, aStride int, b *byte, bStride int, w int, h int, out *int32)
+// Requires: SSE2
+TEXT ·sums(SB), NOSPLIT, $0-56
+	MOVQ   a+0(FP), AX
+	MOVQ   aStride+8(FP), CX
+	LEAQ   (CX)(CX*2), DX
+	MOVQ   b+16(FP), BX
+	MOVQ   bStride+24(FP), SI
+	LEAQ   (SI)(SI*2), DI
+	MOVQ   w+32(FP), R8
+	MOVQ   h+40(FP), R9
+	MOVQ   out+48(FP), R10
+	PXOR   X0, X0
+	MOVL   $0x00010001, R11
+	MOVD   R11, X1
+	PSHUFD $0x00, X1, X1
+
+rows:
+	XORQ R11, R11
+	MOVQ AX, R12
+	MOVQ BX, R13
+
+pairs:
+	MOVQ      (R12), X2
+	MOVQ      (R13), X3
+	PUNPCKLBW X0, X2
+	PUNPCKLBW X0, X3
+	PSUBW     X3, X2
+	MOVQ      (R12)(CX*1), X3
+	MOVQ      (R13)(SI*1), X4
+	PUNPCKLBW X0, X3
+	PUNPCKLBW X0, X4
+	PSUBW     X4, X3
+	MOVQ      (R12)(CX*2), X4
+	MOVQ      (R13)(SI*2), X5
+	PUNPCKLBW X0, X4
+	PUNPCKLBW X0, X5
+	PSUBW     X5, X4
+	MOVQ      (R12)(DX*1), X5
+	MOVQ      (R13)(DI*1), X6
+	PUNPCKLBW X0, X5
+	PUNPCKLBW X0, X6
+	PSUBW     X6, X5
+	MOVO      X2, X6
+	PMADDWL   X2, X2
+	PADDW     X3, X6
+	PMADDWL   X3, X3
+	PADDL     X3, X2
+	PADDW     X4, X6
+	PMADDWL   X4, X4
+	PADDL     X4, X2
+	PADDW     X5, X6
+	PMADDWL   X5, X5
+	PADDL     X5, X2
+	PMADDWL   X1, X6
+	MOVOU     X2, (R10)
+	MOVOU     X6, 16(R10)
+	ADDQ      $0x20, R10
+	ADDQ      $0x08, R12
+	ADDQ      $0x08, R13
+	ADDQ      $0x08, R11
+	CMPQ      R11, R8
+	JLT       pairs
+	LEAQ      (AX)(CX*4), AX
+	LEAQ      (BX)(SI*4), BX
+	SUBQ      $0x04, R9
+	JNE       rows
+	RET
+
+DATA spread<>+0(SB)/1, $0x00
+DATA spread<>+1(SB)/1, $0x03
+DATA spread<>+2(SB)/1, $0x01
+DATA spread<>+3(SB)/1, $0x02
+DATA spread<>+4(SB)/1, $0x00
+DATA spread<>+5(SB)/1, $0x03
+DATA spread<>+6(SB)/1, $0x01
+DATA spread<>+7(SB)/1, $0x02
+DATA spread<>+8(SB)/1, $0x04
+DATA spread<>+9(SB)/1, $0x07
+DATA spread<>+10(SB)/1, $0x05
+DATA spread<>+11(SB)/1, $0x06
+DATA spread<>+12(SB)/1, $0x04
+DATA spread<>+13(SB)/1, $0x07
+DATA spread<>+14(SB)/1, $0x05
+DATA spread<>+15(SB)/1, $0x06
+DATA spread<>+16(SB)/1, $0x08
+DATA spread<>+17(SB)/1, $0x0b
+DATA spread<>+18(SB)/1, $0x09
+DATA spread<>+19(SB)/1, $0x0a
+DATA spread<>+20(SB)/1, $0x08
+DATA spread<>+21(SB)/1, $0x0b
+DATA spread<>+22(SB)/1, $0x09
+DATA spread<>+23(SB)/1, $0x0a
+DATA spread<>+24(SB)/1, $0x0c
+DATA spread<>+25(SB)/1, $0x0f
+DATA spread<>+26(SB)/1, $0x0d
+DATA spread<>+27(SB)/1, $0x0e
+DATA spread<>+28(SB)/1, $0x0c
+DATA spread<>+29(SB)/1, $0x0f
+DATA spread<>+30(SB)/1, $0x0d
+DATA spread<>+31(SB)/1, $0x0e
+GLOBL spread<>(SB), RODATA|NOPTR, $32
+
+DATA signs<>+0(SB)/1, $0x01
+DATA signs<>+1(SB)/1, $0x01
+DATA signs<>+2(SB)/1, $0x01
+DATA signs<>+3(SB)/1, $0x01
+DATA signs<>+4(SB)/1, $0x01
+DATA signs<>+5(SB)/1, $0xff
+DATA signs<>+6(SB)/1, $0x01
+DATA signs<>+7(SB)/1, $0xff
+DATA signs<>+8(SB)/1, $0x01
+DATA signs<>+9(SB)/1, $0x01
+DATA signs<>+10(SB)/1, $0x01
+DATA signs<>+11(SB)/1, $0x01
+DATA signs<>+12(SB)/1, $0x01
+DATA signs<>+13(SB)/1, $0xff
+DATA signs<>+14(SB)/1, $0x01
+DATA signs<>+15(SB)/1, $0xff
+DATA signs<>+16(SB)/1, $0x01
+DATA signs<>+17(SB)/1, $0x01
+DATA signs<>+18(SB)/1, $0x01
+DATA signs<>+19(SB)/1, $0x01
+DATA signs<>+20(SB)/1, $0x01
+DATA signs<>+21(SB)/1, $0xff
+DATA signs<>+22(SB)/1, $0x01
+DATA signs<>+23(SB)/1, $0xff
+DATA signs<>+24(SB)/1, $0x01
+DATA signs<>+25(SB)/1, $0x01
+DATA signs<>+26(SB)/1, $0x01
+DATA signs<>+27(SB)/1, $0x01
+DATA signs<>+28(SB)/1, $0x01
+DATA signs<>+29(SB)/1, $0xff
+DATA signs<>+30(SB)/1, $0x01
+DATA signs<>+31(SB)/1, $0xff
+GLOBL signs<>(SB), RODATA|NOPTR, $32
+
+DATA rows01<>+0(SB)/2, $0x4000
+DATA rows01<>+2(SB)/2, $0x4000
+DATA rows01<>+4(SB)/2, $0x539f
+DATA rows01<>+6(SB)/2, $0x22a3
+DATA rows01<>+8(SB)/2, $0x4000
+DATA rows01<>+10(SB)/2, $0x4000
+DATA rows01<>+12(SB)/2, $0x539f
+DATA rows01<>+14(SB)/2, $0x22a3
+DATA rows01<>+16(SB)/2, $0x4000
+DATA rows01<>+18(SB)/2, $0x4000
+DATA rows01<>+20(SB)/2, $0x539f
+DATA rows01<>+22(SB)/2, $0x22a3
+DATA rows01<>+24(SB)/2, $0x4000
+DATA rows01<>+26(SB)/2, $0x4000
+DATA rows01<>+28(SB)/2, $0x539f
+DATA rows01<>+30(SB)/2, $0x22a3
+GLOBL rows01<>(SB), RODATA|NOPTR, $32
+
+DATA rows23<>+0(SB)/2, $0x4000
+DATA rows23<>+2(SB)/2, $0xc000
+DATA rows23<>+4(SB)/2, $0x22a3
+DATA rows23<>+6(SB)/2, $0xac61
+DATA rows23<>+8(SB)/2, $0x4000
+DATA rows23<>+10(SB)/2, $0xc000
+DATA rows23<>+12(SB)/2, $0x22a3
+DATA rows23<>+14(SB)/2, $0xac61
+DATA rows23<>+16(SB)/2, $0x4000
+DATA rows23<>+18(SB)/2, $0xc000
+DATA rows23<>+20(SB)/2, $0x22a3
+DATA rows23<>+22(SB)/2, $0xac61
+DATA rows23<>+24(SB)/2, $0x4000
+DATA rows23<>+26(SB)/2, $0xc000
+DATA rows23<>+28(SB)/2, $0x22a3
+DATA rows23<>+30(SB)/2, $0xac61
+GLOBL rows23<>(SB), RODATA|NOPTR, $32
+
+DATA roundRows<>+0(SB)/2, $0x0400
+DATA roundRows<>+2(SB)/2, $0x0000
+DATA roundRows<>+4(SB)/2, $0x0400
+DATA roundRows<>+6(SB)/2, $0x0000
+DATA roundRows<>+8(SB)/2, $0x0400
+DATA roundRows<>+10(SB)/2, $0x0000
+DATA roundRows<>+12(SB)/2, $0x0400
+DATA roundRows<>+14(SB)/2, $0x0000
+DATA roundRows<>+16(SB)/2, $0x0400
+DATA roundRows<>+18(SB)/2, $0x0000
+DATA roundRows<>+20(SB)/2, $0x0400
+DATA roundRows<>+22(SB)/2, $0x0000
+DATA roundRows<>+24(SB)/2, $0x0400
+DATA roundRows<>+26(SB)/2, $0x0000
+DATA roundRows<>+28(SB)/2, $0x0400
+DATA roundRows<>+30(SB)/2, $0x0000
+GLOBL roundRows<>(SB), RODATA|NOPTR, $32
+
+DATA cosSin<>+0(SB)/2, $0x539f
+DATA cosSin<>+2(SB)/2, $0x22a3
+DATA cosSin<>+4(SB)/2, $0x539f
+DATA cosSin<>+6(SB)/2, $0x22a3
+DATA cosSin<>+8(SB)/2, $0x539f
+DATA cosSin<>+10(SB)/2, $0x22a3
+DATA cosSin<>+12(SB)/2, $0x539f
+DATA cosSin<>+14(SB)/2, $0x22a3
+DATA cosSin<>+16(SB)/2, $0x539f
+DATA cosSin<>+18(SB)/2, $0x22a3
+DATA cosSin<>+20(SB)/2, $0x539f
+DATA cosSin<>+22(SB)/2, $0x22a3
+DATA cosSin<>+24(SB)/2, $0x539f
+DATA cosSin<>+26(SB)/2, $0x22a3
+DATA cosSin<>+28(SB)/2, $0x539f
+DATA cosSin<>+30(SB)/2, $0x22a3
+GLOBL cosSin<>(SB), RODATA|NOPTR, $32
+
+DATA sinCos<>+0(SB)/2, $0x22a3
+DATA sinCos<>+2(SB)/2, $0xac61
+DATA sinCos<>+4(SB)/2, $0x22a3
+DATA sinCos<>+6(SB)/2, $0xac61
+DATA sinCos<>+8(SB)/2, $0x22a3
+DATA sinCos<>+10(SB)/2, $0xac61
+DATA sinCos<>+12(SB)/2, $0x22a3
+DATA sinCos<>+14(SB)/2, $0xac61
+DATA sinCos<>+16(SB)/2, $0x22a3
+DATA sinCos<>+18(SB)/2, $0xac61
+DATA sinCos<>+20(SB)/2, $0x22a3
+DATA sinCos<>+22(SB)/2, $0xac61
+DATA sinCos<>+24(SB)/2, $0x22a3
+DATA sinCos<>+26(SB)/2, $0xac61
+DATA sinCos<>+28(SB)/2, $0x22a3
+DATA sinCos<>+30(SB)/2, $0xac61
+GLOBL sinCos<>(SB), RODATA|NOPTR, $32
+
+DATA roundColumns<>+0(SB)/2, $0x0000
+DATA roundColumns<>+2(SB)/2, $0x0002
+DATA roundColumns<>+4(SB)/2, $0x0000
+DATA roundColumns<>+6(SB)/2, $0x0002
+DATA roundColumns<>+8(SB)/2, $0x0000
+DATA roundColumns<>+10(SB)/2, $0x0002
+DATA roundColumns<>+12(SB)/2, $0x0000
+DATA roundColumns<>+14(SB)/2, $0x0002
+DATA roundColumns<>+16(SB)/2, $0x0000
+DATA roundColumns<>+18(SB)/2, $0x0002
+DATA roundColumns<>+20(SB)/2, $0x0000
+DATA roundColumns<>+22(SB)/2, $0x0002
+DATA roundColumns<>+24(SB)/2, $0x0000
+DATA roundColumns<>+26(SB)/2, $0x0002
+DATA roundColumns<>+28(SB)/2, $0x0000
+DATA roundColumns<>+30(SB)/2, $0x0002
+GLOBL roundColumns<>(SB), RODATA|NOPTR, $32
+
+DATA eight<>+0(SB)/2, $0x0008
+DATA eight<>+2(SB)/2, $0x0008
+DATA eight<>+4(SB)/2, $0x0008
+DATA eight<>+6(SB)/2, $0x0008
+DATA eight<>+8(SB)/2, $0x0008
+DATA eight<>+10(SB)/2, $0x0008
+DATA eight<>+12(SB)/2, $0x0008
+DATA eight<>+14(SB)/2, $0x0008
+DATA eight<>+16(SB)/2, $0x0008
+DATA eight<>+18(SB)/2, $0x0008
+DATA eight<>+20(SB)/2, $0x0008
+DATA eight<>+22(SB)/2, $0x0008
+DATA eight<>+24(SB)/2, $0x0008
+DATA eight<>+26(SB)/2, $0x0008
+DATA eight<>+28(SB)/2, $0x0008
+DATA eight<>+30(SB)/2, $0x0008
+GLOBL eight<>(SB), RODATA|NOPTR, $32
+
+DATA dcs<>+0(SB)/2, $0xffff
+DATA dcs<>+2(SB)/2, $0x0000
+DATA dcs<>+4(SB)/2, $0xffff
+DATA dcs<>+6(SB)/2, $0x0000
+DATA dcs<>+8(SB)/2, $0x0000
+DATA dcs<>+10(SB)/2, $0x0000
+DATA dcs<>+12(SB)/2, $0x0000
+DATA dcs<>+14(SB)/2, $0x0000
+DATA dcs<>+16(SB)/2, $0xffff
+DATA dcs<>+18(SB)/2, $0x0000
+DATA dcs<>+20(SB)/2, $0xffff
+DATA dcs<>+22(SB)/2, $0x0000
+DATA dcs<>+24(SB)/2, $0x0000
+DATA dcs<>+26(SB)/2, $0x0000
+DATA dcs<>+28(SB)/2, $0x0000
+DATA dcs<>+30(SB)/2, $0x0000
+GLOBL dcs<>(SB), RODATA|NOPTR, $32
+
+DATA gather<>+0(SB)/1, $0x00
+DATA gather<>+1(SB)/1, $0x01
+DATA gather<>+2(SB)/1, $0x04
+DATA gather<>+3(SB)/1, $0x05
+DATA gather<>+4(SB)/1, $0x80
+DATA gather<>+5(SB)/1, $0x80
+DATA gather<>+6(SB)/1, $0x80
+DATA gather<>+7(SB)/1, $0x80
+DATA gather<>+8(SB)/1, $0x80
+DATA gather<>+9(SB)/1, $0x80
+DATA gather<>+10(SB)/1, $0x80
+DATA gather<>+11(SB)/1, $0x80
+DATA gather<>+12(SB)/1, $0x80
+DATA gather<>+13(SB)/1, $0x80
+DATA gather<>+14(SB)/1, $0x80
+DATA gather<>+15(SB)/1, $0x80
+DATA gather<>+16(SB)/1, $0x00
+DATA gather<>+17(SB)/1, $0x01
+DATA gather<>+18(SB)/1, $0x04
+DATA gather<>+19(SB)/1, $0x05
+DATA gather<>+20(SB)/1, $0x80
+DATA gather<>+21(SB)/1, $0x80
+DATA gather<>+22(SB)/1, $0x80
+DATA gather<>+23(SB)/1, $0x80
+DATA gather<>+24(SB)/1, $0x80
+DATA gather<>+25(SB)/1, $0x80
+DATA gather<>+26(SB)/1, $0x80
+DATA gather<>+27(SB)/1, $0x80
+DATA gather<>+28(SB)/1, $0x80
+DATA gather<>+29(SB)/1, $0x80
+DATA gather<>+30(SB)/1, $0x80
+DATA gather<>+31(SB)/1, $0x80
+DATA gather<>+32(SB)/1, $0x80
+DATA gather<>+33(SB)/1, $0x80
+DATA gather<>+34(SB)/1, $0x80
+DATA gather<>+35(SB)/1, $0x80
+DATA gather<>+36(SB)/1, $0x00
+DATA gather<>+37(SB)/1, $0x01
+DATA gather<>+38(SB)/1, $0x04
+DATA gather<>+39(SB)/1, $0x05
+DATA gather<>+40(SB)/1, $0x80
+DATA gather<>+41(SB)/1, $0x80
+DATA gather<>+42(SB)/1, $0x80
+DATA gather<>+43(SB)/1, $0x80
+DATA gather<>+44(SB)/1, $0x80
+DATA gather<>+45(SB)/1, $0x80
+DATA gather<>+46(SB)/1, $0x80
+DATA gather<>+47(SB)/1, $0x80
+DATA gather<>+48(SB)/1, $0x80
+DATA gather<>+49(SB)/1, $0x80
+DATA gather<>+50(SB)/1, $0x80
+DATA gather<>+51(SB)/1, $0x80
+DATA gather<>+52(SB)/1, $0x00
+DATA gather<>+53(SB)/1, $0x01
+DATA gather<>+54(SB)/1, $0x04
+DATA gather<>+55(SB)/1, $0x05
+DATA gather<>+56(SB)/1, $0x80
+DATA gather<>+57(SB)/1, $0x80
+DATA gather<>+58(SB)/1, $0x80
+DATA gather<>+59(SB)/1, $0x80
+DATA gather<>+60(SB)/1, $0x80
+DATA gather<>+61(SB)/1, $0x80
+DATA gather<>+62(SB)/1, $0x80
+DATA gather<>+63(SB)/1, $0x80
+DATA gather<>+64(SB)/1, $0x80
+DATA gather<>+65(SB)/1, $0x80
+DATA gather<>+66(SB)/1, $0x80
+DATA gather<>+67(SB)/1, $0x80
+DATA gather<>+68(SB)/1, $0x80
+DATA gather<>+69(SB)/1, $0x80
+DATA gather<>+70(SB)/1, $0x80
+DATA gather<>+71(SB)/1, $0x80
+DATA gather<>+72(SB)/1, $0x00
+DATA gather<>+73(SB)/1, $0x01
+DATA gather<>+74(SB)/1, $0x04
+DATA gather<>+75(SB)/1, $0x05
+DATA gather<>+76(SB)/1, $0x80
+DATA gather<>+77(SB)/1, $0x80
+DATA gather<>+78(SB)/1, $0x80
+DATA gather<>+79(SB)/1, $0x80
+DATA gather<>+80(SB)/1, $0x80
+DATA gather<>+81(SB)/1, $0x80
+DATA gather<>+82(SB)/1, $0x80
+DATA gather<>+83(SB)/1, $0x80
+DATA gather<>+84(SB)/1, $0x80
+DATA gather<>+85(SB)/1, $0x80
+DATA gather<>+86(SB)/1, $0x80
+DATA gather<>+87(SB)/1, $0x80
+DATA gather<>+88(SB)/1, $0x00
+DATA gather<>+89(SB)/1, $0x01
+DATA gather<>+90(SB)/1, $0x04
+DATA gather<>+91(SB)/1, $0x05
+DATA gather<>+92(SB)/1, $0x80
+DATA gather<>+93(SB)/1, $0x80
+DATA gather<>+94(SB)/1, $0x80
+DATA gather<>+95(SB)/1, $0x80
+DATA gather<>+96(SB)/1, $0x80
+DATA gather<>+97(SB)/1, $0x80
+DATA gather<>+98(SB)/1, $0x80
+DATA gather<>+99(SB)/1, $0x80
+DATA gather<>+100(SB)/1, $0x80
+DATA gather<>+101(SB)/1, $0x80
+DATA gather<>+102(SB)/1, $0x80
+DATA gather<>+103(SB)/1, $0x80
+DATA gather<>+104(SB)/1, $0x80
+DATA gather<>+105(SB)/1, $0x80
+DATA gather<>+106(SB)/1, $0x80
+DATA gather<>+107(SB)/1, $0x80
+DATA gather<>+108(SB)/1, $0x00
+DATA gather<>+109(SB)/1, $0x01
+DATA gather<>+110(SB)/1, $0x04
+DATA gather<>+111(SB)/1, $0x05
+DATA gather<>+112(SB)/1, $0x80
+DATA gather<>+113(SB)/1, $0x80
+DATA gather<>+114(SB)/1, $0x80
+DATA gather<>+115(SB)/1, $0x80
+DATA gather<>+116(SB)/1, $0x80
+DATA gather<>+117(SB)/1, $0x80
+DATA gather<>+118(SB)/1, $0x80
+DATA gather<>+119(SB)/1, $0x80
+DATA gather<>+120(SB)/1, $0x80
+DATA gather<>+121(SB)/1, $0x80
+DATA gather<>+122(SB)/1, $0x80
+DATA gather<>+123(SB)/1, $0x80
+DATA gather<>+124(SB)/1, $0x00
+DATA gather<>+125(SB)/1, $0x01
+DATA gather<>+126(SB)/1, $0x04
+DATA gather<>+127(SB)/1, $0x05
+GLOBL gather<>(SB), RODATA|NOPTR, $128
+
+DATA ones<>+0(SB)/2, $0x0001
+DATA ones<>+2(SB)/2, $0x0001
+DATA ones<>+4(SB)/2, $0x0001
+DATA ones<>+6(SB)/2, $0x0001
+DATA ones<>+8(SB)/2, $0x0001
+DATA ones<>+10(SB)/2, $0x0001
+DATA ones<>+12(SB)/2, $0x0001
+DATA ones<>+14(SB)/2, $0x0001
+DATA ones<>+16(SB)/2, $0x0001
+DATA ones<>+18(SB)/2, $0x0001
+DATA ones<>+20(SB)/2, $0x0001
+DATA ones<>+22(SB)/2, $0x0001
+DATA ones<>+24(SB)/2, $0x0001
+DATA ones<>+26(SB)/2, $0x0001
+DATA ones<>+28(SB)/2, $0x0001
+DATA ones<>+30(SB)/2, $0x0001
+GLOBL ones<>(SB), RODATA|NOPTR, $32
+
+DATA plusLess<>+0(SB)/2, $0x0001
+DATA plusLess<>+2(SB)/2, $0xffff
+DATA plusLess<>+4(SB)/2, $0x0001
+DATA plusLess<>+6(SB)/2, $0xffff
+DATA plusLess<>+8(SB)/2, $0x0001
+DATA plusLess<>+10(SB)/2, $0xffff
+DATA plusLess<>+12(SB)/2, $0x0001
+DATA plusLess<>+14(SB)/2, $0xffff
+DATA plusLess<>+16(SB)/2, $0x0001
+DATA plusLess<>+18(SB)/2, $0xffff
+DATA plusLess<>+20(SB)/2, $0x0001
+DATA plusLess<>+22(SB)/2, $0xffff
+DATA plusLess<>+24(SB)/2, $0x0001
+DATA plusLess<>+26(SB)/2, $0xffff
+DATA plusLess<>+28(SB)/2, $0x0001
+DATA plusLess<>+30(SB)/2, $0xffff
+GLOBL plusLess<>(SB), RODATA|NOPTR, $32
+
+DATA swap<>+0(SB)/1, $0x02
+DATA swap<>+1(SB)/1, $0x03
+DATA swap<>+2(SB)/1, $0x00
+DATA swap<>+3(SB)/1, $0x01
+DATA swap<>+4(SB)/1, $0x06
+DATA swap<>+5(SB)/1, $0x07
+DATA swap<>+6(SB)/1, $0x04
+DATA swap<>+7(SB)/1, $0x05
+DATA swap<>+8(SB)/1, $0x0a
+DATA swap<>+9(SB)/1, $0x0b
+DATA swap<>+10(SB)/1, $0x08
+DATA swap<>+11(SB)/1, $0x09
+DATA swap<>+12(SB)/1, $0x0e
+DATA swap<>+13(SB)/1, $0x0f
+DATA swap<>+14(SB)/1, $0x0c
+DATA swap<>+15(SB)/1, $0x0d
+DATA swap<>+16(SB)/1, $0x02
+DATA swap<>+17(SB)/1, $0x03
+DATA swap<>+18(SB)/1, $0x00
+DATA swap<>+19(SB)/1, $0x01
+DATA swap<>+20(SB)/1, $0x06
+DATA swap<>+21(SB)/1, $0x07
+DATA swap<>+22(SB)/1, $0x04
+DATA swap<>+23(SB)/1, $0x05
+DATA swap<>+24(SB)/1, $0x0a
+DATA swap<>+25(SB)/1, $0x0b
+DATA swap<>+26(SB)/1, $0x08
+DATA swap<>+27(SB)/1, $0x09
+DATA swap<>+28(SB)/1, $0x0e
+DATA swap<>+29(SB)/1, $0x0f
+DATA swap<>+30(SB)/1, $0x0c
+DATA swap<>+31(SB)/1, $0x0d
+GLOBL swap<>(SB), RODATA|NOPTR, $32
+
+DATA swapMiddle<>+0(SB)/1, $0x00
+DATA swapMiddle<>+1(SB)/1, $0x01
+DATA swapMiddle<>+2(SB)/1, $0x04
+DATA swapMiddle<>+3(SB)/1, $0x05
+DATA swapMiddle<>+4(SB)/1, $0x02
+DATA swapMiddle<>+5(SB)/1, $0x03
+DATA swapMiddle<>+6(SB)/1, $0x06
+DATA swapMiddle<>+7(SB)/1, $0x07
+DATA swapMiddle<>+8(SB)/1, $0x08
+DATA swapMiddle<>+9(SB)/1, $0x09
+DATA swapMiddle<>+10(SB)/1, $0x0c
+DATA swapMiddle<>+11(SB)/1, $0x0d
+DATA swapMiddle<>+12(SB)/1, $0x0a
+DATA swapMiddle<>+13(SB)/1, $0x0b
+DATA swapMiddle<>+14(SB)/1, $0x0e
+DATA swapMiddle<>+15(SB)/1, $0x0f
+DATA swapMiddle<>+16(SB)/1, $0x00
+DATA swapMiddle<>+17(SB)/1, $0x01
+DATA swapMiddle<>+18(SB)/1, $0x04
+DATA swapMiddle<>+19(SB)/1, $0x05
+DATA swapMiddle<>+20(SB)/1, $0x02
+DATA swapMiddle<>+21(SB)/1, $0x03
+DATA swapMiddle<>+22(SB)/1, $0x06
+DATA swapMiddle<>+23(SB)/1, $0x07
+DATA swapMiddle<>+24(SB)/1, $0x08
+DATA swapMiddle<>+25(SB)/1, $0x09
+DATA swapMiddle<>+26(SB)/1, $0x0c
+DATA swapMiddle<>+27(SB)/1, $0x0d
+DATA swapMiddle<>+28(SB)/1, $0x0a
+DATA swapMiddle<>+29(SB)/1, $0x0b
+DATA swapMiddle<>+30(SB)/1, $0x0e
+DATA swapMiddle<>+31(SB)/1, $0x0f
+GLOBL swapMiddle<>(SB), RODATA|NOPTR, $32
+
+DATA evenOdd01<>+0(SB)/2, $0x4000
+DATA evenOdd01<>+2(SB)/2, $0x4000
+DATA evenOdd01<>+4(SB)/2, $0x4000
+DATA evenOdd01<>+6(SB)/2, $0x4000
+DATA evenOdd01<>+8(SB)/2, $0x4000
+DATA evenOdd01<>+10(SB)/2, $0x4000
+DATA evenOdd01<>+12(SB)/2, $0x4000
+DATA evenOdd01<>+14(SB)/2, $0x4000
+DATA evenOdd01<>+16(SB)/2, $0x539f
+DATA evenOdd01<>+18(SB)/2, $0x22a3
+DATA evenOdd01<>+20(SB)/2, $0x539f
+DATA evenOdd01<>+22(SB)/2, $0x22a3
+DATA evenOdd01<>+24(SB)/2, $0x539f
+DATA evenOdd01<>+26(SB)/2, $0x22a3
+DATA evenOdd01<>+28(SB)/2, $0x539f
+DATA evenOdd01<>+30(SB)/2, $0x22a3
+GLOBL evenOdd01<>(SB), RODATA|NOPTR, $32
+
+DATA evenOdd23<>+0(SB)/2, $0x4000
+DATA evenOdd23<>+2(SB)/2, $0xc000
+DATA evenOdd23<>+4(SB)/2, $0x4000
+DATA evenOdd23<>+6(SB)/2, $0xc000
+DATA evenOdd23<>+8(SB)/2, $0x4000
+DATA evenOdd23<>+10(SB)/2, $0xc000
+DATA evenOdd23<>+12(SB)/2, $0x4000
+DATA evenOdd23<>+14(SB)/2, $0xc000
+DATA evenOdd23<>+16(SB)/2, $0x22a3
+DATA evenOdd23<>+18(SB)/2, $0xac61
+DATA evenOdd23<>+20(SB)/2, $0x22a3
+DATA evenOdd23<>+22(SB)/2, $0xac61
+DATA evenOdd23<>+24(SB)/2, $0x22a3
+DATA evenOdd23<>+26(SB)/2, $0xac61
+DATA evenOdd23<>+28(SB)/2, $0x22a3
+DATA evenOdd23<>+30(SB)/2, $0xac61
+GLOBL evenOdd23<>(SB), RODATA|NOPTR, $32
+
+// func forwardDCTAVX2(a *byte, aStride int, b *byte, bStride int, out *[16]int16)
+// Requires: AVX, AVX2
+TEXT ·forwardDCTAVX2(SB), NOSPLIT, $0-40
+	MOVQ         a+0(FP), AX
+	MOVQ         aStride+8(FP), CX
+	LEAQ         (CX)(CX*2), DX
+	MOVQ         b+16(FP), BX
+	MOVQ         bStride+24(FP), SI
+	LEAQ         (SI)(SI*2), DI
+	MOVQ         out+32(FP), R8
+	VMOVD        (AX), X0
+	VPINSRD      $0x01, (AX)(CX*1), X0, X0
+	VPINSRD      $0x02, (AX)(DX*1), X0, X0
+	VPINSRD      $0x03, (AX)(CX*2), X0, X0
+	VINSERTI128  $0x01, X0, Y0, Y0
+	VMOVD        (BX), X1
+	VPINSRD      $0x01, (BX)(SI*1), X1, X1
+	VPINSRD      $0x02, (BX)(DI*1), X1, X1
+	VPINSRD      $0x03, (BX)(SI*2), X1, X1
+	VINSERTI128  $0x01, X1, Y1, Y1
+	VMOVDQU      spread<>+0(SB), Y2
+	VPSHUFB      Y2, Y0, Y0
+	VPMADDUBSW   signs<>+0(SB), Y0, Y0
+	VPSHUFB      Y2, Y1, Y1
+	VPMADDUBSW   signs<>+0(SB), Y1, Y1
+	VPSUBW       Y1, Y0, Y0
+	VPMADDWD     rows01<>+0(SB), Y0, Y1
+	VPMADDWD     rows23<>+0(SB), Y0, Y0
+	VPADDD       roundRows<>+0(SB), Y1, Y1
+	VPSRAD       $0x0b, Y1, Y1
+	VPADDD       roundRows<>+0(SB), Y0, Y0
+	VPSRAD       $0x0b, Y0, Y0
+	VPACKSSDW    Y0, Y1, Y1
+	VEXTRACTI128 $0x01, Y1, X0
+	VPADDW       X0, X1, X3
+	VPSUBW       X0, X1, X0
+	VINSERTI128  $0x01, X0, Y3, Y0
+	VPSHUFB      swapMiddle<>+0(SB), Y0, Y0
+	VPMADDWD     evenOdd01<>+0(SB), Y0, Y1
+	VPMADDWD     evenOdd23<>+0(SB), Y0, Y0
+	VPADDD       roundColumns<>+0(SB), Y1, Y1
+	VPSRAD       $0x12, Y1, Y1
+	VPADDD       roundColumns<>+0(SB), Y0, Y0
+	VPSRAD       $0x12, Y0, Y0
+	VPACKSSDW    Y0, Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVDQU      Y1, (R8)
+	VZEROUPPER
+	RET
+
+// func forwardLumaAVX2(a *byte, aStride int, b *byte, bStride int, out *int16, y2 *[16]int16) (dc int, ac int, y2DC int, y2AC int)
+// Requires: AVX, AVX2
+TEXT ·forwardLumaAVX2(SB), NOSPLIT, $0-80
+	MOVQ    a+0(FP), AX
+	MOVQ    aStride+8(FP), CX
+	LEAQ    (CX)(CX*2), DX
+	MOVQ    b+16(FP), BX
+	MOVQ    bStride+24(FP), SI
+	LEAQ    (SI)(SI*2), DI
+	MOVQ    out+32(FP), R8
+	VMOVDQU spread<>+0(SB), Y0
+	VPXOR   Y1, Y1, Y1
+	VPXOR   Y2, Y2, Y2
+	VPXOR   Y3, Y3, Y3
+	LEAQ    gather<>+0(SB), R9
+	MOVQ    $0x00000004, R10
+
+rows:
+	VBROADCASTI128 (AX), Y4
+	VBROADCASTI128 (BX), Y5
+	VPSHUFB        Y0, Y4, Y4
+	VPMADDUBSW     signs<>+0(SB), Y4, Y4
+	VPSHUFB        Y0, Y5, Y5
+	VPMADDUBSW     signs<>+0(SB), Y5, Y5
+	VPSUBW         Y5, Y4, Y4
+	VPMADDWD       rows01<>+0(SB), Y4, Y5
+	VPMADDWD       rows23<>+0(SB), Y4, Y4
+	VPADDD         roundRows<>+0(SB), Y5, Y5
+	VPSRAD         $0x0b, Y5, Y5
+	VPADDD         roundRows<>+0(SB), Y4, Y4
+	VPSRAD         $0x0b, Y4, Y4
+	VPACKSSDW      Y4, Y5, Y5
+	VBROADCASTI128 (AX)(CX*1), Y4
+	VBROADCASTI128 (BX)(SI*1), Y7
+	VPSHUFB        Y0, Y4, Y4
+	VPMADDUBSW     signs<>+0(SB), Y4, Y4
+	VPSHUFB        Y0, Y7, Y7
+	VPMADDUBSW     signs<>+0(SB), Y7, Y7
+	VPSUBW         Y7, Y4, Y4
+	VPMADDWD       rows01<>+0(SB), Y4, Y7
+	VPMADDWD       rows23<>+0(SB), Y4, Y4
+	VPADDD         roundRows<>+0(SB), Y7, Y7
+	VPSRAD         $0x0b, Y7, Y7
+	VPADDD         roundRows<>+0(SB), Y4, Y4
+	VPSRAD         $0x0b, Y4, Y4
+	VPACKSSDW      Y4, Y7, Y7
+	VBROADCASTI128 (AX)(CX*2), Y4
+	VBROADCASTI128 (BX)(SI*2), Y8
+	VPSHUFB        Y0, Y4, Y4
+	VPMADDUBSW     signs<>+0(SB), Y4, Y4
+	VPSHUFB        Y0, Y8, Y8
+	VPMADDUBSW     signs<>+0(SB), Y8, Y8
+	VPSUBW         Y8, Y4, Y4
+	VPMADDWD       rows01<>+0(SB), Y4, Y8
+	VPMADDWD       rows23<>+0(SB), Y4, Y4
+	VPADDD         roundRows<>+0(SB), Y8, Y8
+	VPSRAD         $0x0b, Y8, Y8
+	VPADDD         roundRows<>+0(SB), Y4, Y4
+	VPSRAD         $0x0b, Y4, Y4
+	VPACKSSDW      Y4, Y8, Y8
+	VBROADCASTI128 (AX)(DX*1), Y4
+	VBROADCASTI128 (BX)(DI*1), Y9
+	VPSHUFB        Y0, Y4, Y4
+	VPMADDUBSW     signs<>+0(SB), Y4, Y4
+	VPSHUFB        Y0, Y9, Y9
+	VPMADDUBSW     signs<>+0(SB), Y9, Y9
+	VPSUBW         Y9, Y4, Y4
+	VPMADDWD       rows01<>+0(SB), Y4, Y9
+	VPMADDWD       rows23<>+0(SB), Y4, Y4
+	VPADDD         roundRows<>+0(SB), Y9, Y9
+	VPSRAD         $0x0b, Y9, Y9
+	VPADDD         roundRows<>+0(SB), Y4, Y4
+	VPSRAD         $0x0b, Y4, Y4
+	VPACKSSDW      Y4, Y9, Y9
+	VPADDW         Y9, Y5, Y4
+	VPADDW         Y8, Y7, Y10
+	VPSUBW         Y8, Y7, Y7
+	VPSUBW         Y9, Y5, Y5
+	VPADDW         Y10, Y4, Y8
+	VPSUBW         Y10, Y4, Y4
+	VPADDW         eight<>+0(SB), Y8, Y8
+	VPSRAW         $0x04, Y8, Y8
+	VPADDW         eight<>+0(SB), Y4, Y4
+	VPSRAW         $0x04, Y4, Y4
+	VPUNPCKLWD     Y7, Y5, Y9
+	VPUNPCKHWD     Y7, Y5, Y5
+	VPMADDWD       cosSin<>+0(SB), Y9, Y7
+	VPMADDWD       cosSin<>+0(SB), Y5, Y10
+	VPADDD         roundColumns<>+0(SB), Y7, Y7
+	VPSRAD         $0x12, Y7, Y7
+	VPADDD         roundColumns<>+0(SB), Y10, Y10
+	VPSRAD         $0x12, Y10, Y10
+	VPACKSSDW      Y10, Y7, Y7
+	VPMADDWD       sinCos<>+0(SB), Y9, Y9
+	VPMADDWD       sinCos<>+0(SB), Y5, Y5
+	VPADDD         roundColumns<>+0(SB), Y9, Y9
+	VPSRAD         $0x12, Y9, Y9
+	VPADDD         roundColumns<>+0(SB), Y5, Y5
+	VPSRAD         $0x12, Y5, Y5
+	VPACKSSDW      Y5, Y9, Y9
+	VSHUFPS        $0x88, Y7, Y8, Y5
+	VSHUFPS        $0xdd, Y7, Y8, Y10
+	VMOVDQU        X5, (R8)
+	VEXTRACTI128   $0x01, Y5, 64(R8)
+	VMOVDQU        X10, 32(R8)
+	VEXTRACTI128   $0x01, Y10, 96(R8)
+	VSHUFPS        $0x88, Y9, Y4, Y5
+	VSHUFPS        $0xdd, Y9, Y4, Y10
+	VMOVDQU        X5, 16(R8)
+	VEXTRACTI128   $0x01, Y5, 80(R8)
+	VMOVDQU        X10, 48(R8)
+	VEXTRACTI128   $0x01, Y10, 112(R8)
+	VPABSW         Y8, Y5
+	VPMAXSW        Y5, Y1, Y1
+	VPABSW         Y7, Y5
+	VPMAXSW        Y5, Y2, Y2
+	VPABSW         Y4, Y4
+	VPMAXSW        Y4, Y2, Y2
+	VPABSW         Y9, Y4
+	VPMAXSW        Y4, Y2, Y2
+	VPSHUFB        (R9), Y8, Y8
+	VPOR           Y8, Y3, Y3
+	LEAQ           (AX)(CX*4), AX
+	LEAQ           (BX)(SI*4), BX
+	ADDQ           $0x00000080, R8
+	ADDQ           $0x20, R9
+	DECQ           R10
+	JNE            rows
+	VMOVDQU        dcs<>+0(SB), Y0
+	VPANDN         Y1, Y0, Y4
+	VPAND          Y1, Y0, Y0
+	VPMAXSW        Y2, Y4, Y4
+	VEXTRACTI128   $0x01, Y0, X1
+	VPMAXSW        X0, X1, X1
+	VPCMPEQW       X0, X0, X0
+	VPXOR          X0, X1, X1
+	VPHMINPOSUW    X1, X1
+	VMOVD          X1, AX
+	NOTL           AX
+	MOVWLZX        AX, AX
+	MOVQ           AX, dc+48(FP)
+	VEXTRACTI128   $0x01, Y4, X0
+	VPMAXSW        X4, X0, X0
+	VPCMPEQW       X1, X1, X1
+	VPXOR          X1, X0, X0
+	VPHMINPOSUW    X0, X0
+	VMOVD          X0, AX
+	NOTL           AX
+	MOVWLZX        AX, AX
+	MOVQ           AX, ac+56(FP)
+	VEXTRACTI128   $0x01, Y3, X1
+	VPSHUFB        swap<>+0(SB), X1, X1
+	VPADDW         X1, X3, X0
+	VPSUBW         X1, X3, X1
+	VPMADDWD       ones<>+0(SB), X0, X2
+	VPMADDWD       ones<>+0(SB), X1, X3
+	VPACKSSDW      X3, X2, X2
+	VPMADDWD       plusLess<>+0(SB), X0, X0
+	VPMADDWD       plusLess<>+0(SB), X1, X1
+	VPACKSSDW      X1, X0, X0
+	VSHUFPS        $0x88, X0, X2, X1
+	VSHUFPS        $0xdd, X0, X2, X2
+	VPSHUFB        swap<>+0(SB), X2, X2
+	VPADDW         X2, X1, X0
+	VPSUBW         X2, X1, X1
+	VPMADDWD       ones<>+0(SB), X0, X6
+	VPMADDWD       ones<>+0(SB), X1, X2
+	VPACKSSDW      X2, X6, X6
+	VPMADDWD       plusLess<>+0(SB), X0, X0
+	VPMADDWD       plusLess<>+0(SB), X1, X1
+	VPACKSSDW      X1, X0, X0
+	VINSERTI128    $0x01, X0, Y6, Y0
+	VPABSW         Y0, Y1
+	VPADDW         ones<>+0(SB), Y1, Y1
+	VPSRLW         $0x01, Y1, Y1
+	VPSIGNW        Y0, Y1, Y0
+	MOVQ           y2+40(FP), AX
+	VMOVDQU        Y0, (AX)
+	VMOVD          X1, AX
+	MOVWLZX        AX, AX
+	MOVQ           AX, y2DC+64(FP)
+	VPSRLDQ        $0x02, X1, X0
+	VEXTRACTI128   $0x01, Y1, X1
+	VPMAXSW        X0, X1, X1
+	VPCMPEQW       X0, X0, X0
+	VPXOR          X0, X1, X1
+	VPHMINPOSUW    X1, X1
+	VMOVD          X1, AX
+	NOTL           AX
+	MOVWLZX        AX, AX
+	MOVQ           AX, y2AC+72(FP)
+	VZEROUPPER
+	RET
+
+// func forwardChromaAVX2(aU *byte, aV *byte, aStride int, bU *byte, bV *byte, bStride int, out *int16) (dc int, ac int)
+// Requires: AVX, AVX2
+TEXT ·forwardChromaAVX2(SB), NOSPLIT, $0-72
+	MOVQ    aU+0(FP), AX
+	MOVQ    aStride+16(FP), CX
+	LEAQ    (CX)(CX*2), DX
+	MOVQ    aV+8(FP), BX
+	MOVQ    bU+24(FP), SI
+	MOVQ    bStride+40(FP), DI
+	LEAQ    (DI)(DI*2), R8
+	MOVQ    bV+32(FP), R9
+	MOVQ    out+48(FP), R10
+	VMOVDQU spread<>+0(SB), Y0
+	VPXOR   Y1, Y1, Y1
+	VPXOR   Y2, Y2, Y2
+	MOVQ    $0x00000002, R11
+
+rows:
+	VPBROADCASTQ (AX), Y3
+	VPBROADCASTQ (BX), Y4
+	VPBLENDD     $0xf0, Y4, Y3, Y3
+	VPBROADCASTQ (SI), Y4
+	VPBROADCASTQ (R9), Y5
+	VPBLENDD     $0xf0, Y5, Y4, Y4
+	VPSHUFB      Y0, Y3, Y3
+	VPMADDUBSW   signs<>+0(SB), Y3, Y3
+	VPSHUFB      Y0, Y4, Y4
+	VPMADDUBSW   signs<>+0(SB), Y4, Y4
+	VPSUBW       Y4, Y3, Y3
+	VPMADDWD     rows01<>+0(SB), Y3, Y4
+	VPMADDWD     rows23<>+0(SB), Y3, Y3
+	VPADDD       roundRows<>+0(SB), Y4, Y4
+	VPSRAD       $0x0b, Y4, Y4
+	VPADDD       roundRows<>+0(SB), Y3, Y3
+	VPSRAD       $0x0b, Y3, Y3
+	VPACKSSDW    Y3, Y4, Y4
+	VPBROADCASTQ (AX)(CX*1), Y3
+	VPBROADCASTQ (BX)(CX*1), Y5
+	VPBLENDD     $0xf0, Y5, Y3, Y3
+	VPBROADCASTQ (SI)(DI*1), Y5
+	VPBROADCASTQ (R9)(DI*1), Y6
+	VPBLENDD     $0xf0, Y6, Y5, Y5
+	VPSHUFB      Y0, Y3, Y3
+	VPMADDUBSW   signs<>+0(SB), Y3, Y3
+	VPSHUFB      Y0, Y5, Y5
+	VPMADDUBSW   signs<>+0(SB), Y5, Y5
+	VPSUBW       Y5, Y3, Y3
+	VPMADDWD     rows01<>+0(SB), Y3, Y5
+	VPMADDWD     rows23<>+0(SB), Y3, Y3
+	VPADDD       roundRows<>+0(SB), Y5, Y5
+	VPSRAD       $0x0b, Y5, Y5
+	VPADDD       roundRows<>+0(SB), Y3, Y3
+	VPSRAD       $0x0b, Y3, Y3
+	VPACKSSDW    Y3, Y5, Y5
+	VPBROADCASTQ (AX)(CX*2), Y3
+	VPBROADCASTQ (BX)(CX*2), Y6
+	VPBLENDD     $0xf0, Y6, Y3, Y3
+	VPBROADCASTQ (SI)(DI*2), Y6
+	VPBROADCASTQ (R9)(DI*2), Y7
+	VPBLENDD     $0xf0, Y7, Y6, Y6
+	VPSHUFB      Y0, Y3, Y3
+	VPMADDUBSW   signs<>+0(SB), Y3, Y3
+	VPSHUFB      Y0, Y6, Y6
+	VPMADDUBSW   signs<>+0(SB), Y6, Y6
+	VPSUBW       Y6, Y3, Y3
+	VPMADDWD     rows01<>+0(SB), Y3, Y6
+	VPMADDWD     rows23<>+0(SB), Y3, Y3
+	VPADDD       roundRows<>+0(SB), Y6, Y6
+	VPSRAD       $0x0b, Y6, Y6
+	VPADDD       roundRows<>+0(SB), Y3, Y3
+	VPSRAD       $0x0b, Y3, Y3
+	VPACKSSDW    Y3, Y6, Y6
+	VPBROADCASTQ (AX)(DX*1), Y3
+	VPBROADCASTQ (BX)(DX*1), Y7
+	VPBLENDD     $0xf0, Y7, Y3, Y3
+	VPBROADCASTQ (SI)(R8*1), Y7
+	VPBROADCASTQ (R9)(R8*1), Y8
+	VPBLENDD     $0xf0, Y8, Y7, Y7
+	VPSHUFB      Y0, Y3, Y3
+	VPMADDUBSW   signs<>+0(SB), Y3, Y3
+	VPSHUFB      Y0, Y7, Y7
+	VPMADDUBSW   signs<>+0(SB), Y7, Y7
+	VPSUBW       Y7, Y3, Y3
+	VPMADDWD     rows01<>+0(SB), Y3, Y7
+	VPMADDWD     rows23<>+0(SB), Y3, Y3
+	VPADDD       roundRows<>+0(SB), Y7, Y7
+	VPSRAD       $0x0b, Y7, Y7
+	VPADDD       roundRows<>+0(SB), Y3, Y3
+	VPSRAD       $0x0b, Y3, Y3
+	VPACKSSDW    Y3, Y7, Y7
+	VPADDW       Y7, Y4, Y3
+	VPADDW       Y6, Y5, Y8
+	VPSUBW       Y6, Y5, Y5
+	VPSUBW       Y7, Y4, Y4
+	VPADDW       Y8, Y3, Y6
+	VPSUBW       Y8, Y3, Y3
+	VPADDW       eight<>+0(SB), Y6, Y6
+	VPSRAW       $0x04, Y6, Y6
+	VPADDW       eight<>+0(SB), Y3, Y3
+	VPSRAW       $0x04, Y3, Y3
+	VPUNPCKLWD   Y5, Y4, Y7
+	VPUNPCKHWD   Y5, Y4, Y4
+	VPMADDWD     cosSin<>+0(SB), Y7, Y5
+	VPMADDWD     cosSin<>+0(SB), Y4, Y8
+	VPADDD       roundColumns<>+0(SB), Y5, Y5
+	VPSRAD       $0x12, Y5, Y5
+	VPADDD       roundColumns<>+0(SB), Y8, Y8
+	VPSRAD       $0x12, Y8, Y8
+	VPACKSSDW    Y8, Y5, Y5
+	VPMADDWD     sinCos<>+0(SB), Y7, Y7
+	VPMADDWD     sinCos<>+0(SB), Y4, Y4
+	VPADDD       roundColumns<>+0(SB), Y7, Y7
+	VPSRAD       $0x12, Y7, Y7
+	VPADDD       roundColumns<>+0(SB), Y4, Y4
+	VPSRAD       $0x12, Y4, Y4
+	VPACKSSDW    Y4, Y7, Y7
+	VSHUFPS      $0x88, Y5, Y6, Y4
+	VSHUFPS      $0xdd, Y5, Y6, Y8
+	VMOVDQU      X4, (R10)
+	VEXTRACTI128 $0x01, Y4, 128(R10)
+	VMOVDQU      X8, 32(R10)
+	VEXTRACTI128 $0x01, Y8, 160(R10)
+	VSHUFPS      $0x88, Y7, Y3, Y4
+	VSHUFPS      $0xdd, Y7, Y3, Y8
+	VMOVDQU      X4, 16(R10)
+	VEXTRACTI128 $0x01, Y4, 144(R10)
+	VMOVDQU      X8, 48(R10)
+	VEXTRACTI128 $0x01, Y8, 176(R10)
+	VPABSW       Y6, Y4
+	VPMAXSW      Y4, Y1, Y1
+	VPABSW       Y5, Y4
+	VPMAXSW      Y4, Y2, Y2
+	VPABSW       Y3, Y3
+	VPMAXSW      Y3, Y2, Y2
+	VPABSW       Y7, Y3
+	VPMAXSW      Y3, Y2, Y2
+	LEAQ         (AX)(CX*4), AX
+	LEAQ         (BX)(CX*4), BX
+	LEAQ         (SI)(DI*4), SI
+	LEAQ         (R9)(DI*4), R9
+	ADDQ         $0x40, R10
+	DECQ         R11
+	JNE          rows
+	VMOVDQU      dcs<>+0(SB), Y0
+	VPANDN       Y1, Y0, Y3
+	VPAND        Y1, Y0, Y0
+	VPMAXSW      Y2, Y3, Y3
+	VEXTRACTI128 $0x01, Y0, X1
+	VPMAXSW      X0, X1, X1
+	VPCMPEQW     X0, X0, X0
+	VPXOR        X0, X1, X1
+	VPHMINPOSUW  X1, X1
+	VMOVD        X1, AX
+	NOTL         AX
+	MOVWLZX      AX, AX
+	MOVQ         AX, dc+56(FP)
+	VEXTRACTI128 $0x01, Y3, X0
+	VPMAXSW      X3, X0, X0
+	VPCMPEQW     X1, X1, X1
+	VPXOR        X1, X0, X0
+	VPHMINPOSUW  X0, X0
+	VMOVD        X0, AX
+	NOTL         AX
+	MOVWLZX      AX, AX
+	MOVQ         AX, ac+64(FP)
+	VZEROUPPER
+	RET
+
+// func boundLumaAVX2(a *byte, aStride int, b *byte, bStride int) (energy int, y2DC int, y2AC int)
+// Requires: AVX, AVX2
+TEXT ·boundLumaAVX2(SB), NOSPLIT, $0-56
+	MOVQ         a+0(FP), AX
+	MOVQ         aStride+8(FP), CX
+	LEAQ         (CX)(CX*2), DX
+	MOVQ         b+16(FP), BX
+	MOVQ         bStride+24(FP), SI
+	LEAQ         (SI)(SI*2), DI
+	VPMOVZXBW    (AX), Y0
+	VPMOVZXBW    (BX), Y1
+	VPSUBW       Y1, Y0, Y0
+	VPMADDWD     Y0, Y0, Y1
+	VPMOVZXBW    (AX)(CX*1), Y3
+	VPMOVZXBW    (BX)(SI*1), Y4
+	VPSUBW       Y4, Y3, Y3
+	VPADDW       Y3, Y0, Y0
+	VPMADDWD     Y3, Y3, Y3
+	VPADDD       Y3, Y1, Y1
+	VPMOVZXBW    (AX)(CX*2), Y3
+	VPMOVZXBW    (BX)(SI*2), Y4
+	VPSUBW       Y4, Y3, Y3
+	VPADDW       Y3, Y0, Y0
+	VPMADDWD     Y3, Y3, Y3
+	VPADDD       Y3, Y1, Y1
+	VPMOVZXBW    (AX)(DX*1), Y3
+	VPMOVZXBW    (BX)(DI*1), Y4
+	VPSUBW       Y4, Y3, Y3
+	VPADDW       Y3, Y0, Y0
+	VPMADDWD     Y3, Y3, Y3
+	VPADDD       Y3, Y1, Y1
+	VPMADDWD     ones<>+0(SB), Y0, Y0
+	VPHADDD      Y0, Y1, Y1
+	LEAQ         (AX)(CX*4), AX
+	LEAQ         (BX)(SI*4), BX
+	VPMOVZXBW    (AX), Y0
+	VPMOVZXBW    (BX), Y3
+	VPSUBW       Y3, Y0, Y0
+	VPMADDWD     Y0, Y0, Y3
+	VPMOVZXBW    (AX)(CX*1), Y4
+	VPMOVZXBW    (BX)(SI*1), Y5
+	VPSUBW       Y5, Y4, Y4
+	VPADDW       Y4, Y0, Y0
+	VPMADDWD     Y4, Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VPMOVZXBW    (AX)(CX*2), Y4
+	VPMOVZXBW    (BX)(SI*2), Y5
+	VPSUBW       Y5, Y4, Y4
+	VPADDW       Y4, Y0, Y0
+	VPMADDWD     Y4, Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VPMOVZXBW    (AX)(DX*1), Y4
+	VPMOVZXBW    (BX)(DI*1), Y5
+	VPSUBW       Y5, Y4, Y4
+	VPADDW       Y4, Y0, Y0
+	VPMADDWD     Y4, Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VPMADDWD     ones<>+0(SB), Y0, Y0
+	VPHADDD      Y0, Y3, Y3
+	LEAQ         (AX)(CX*4), AX
+	LEAQ         (BX)(SI*4), BX
+	VPMOVZXBW    (AX), Y0
+	VPMOVZXBW    (BX), Y4
+	VPSUBW       Y4, Y0, Y0
+	VPMADDWD     Y0, Y0, Y4
+	VPMOVZXBW    (AX)(CX*1), Y5
+	VPMOVZXBW    (BX)(SI*1), Y6
+	VPSUBW       Y6, Y5, Y5
+	VPADDW       Y5, Y0, Y0
+	VPMADDWD     Y5, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPMOVZXBW    (AX)(CX*2), Y5
+	VPMOVZXBW    (BX)(SI*2), Y6
+	VPSUBW       Y6, Y5, Y5
+	VPADDW       Y5, Y0, Y0
+	VPMADDWD     Y5, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPMOVZXBW    (AX)(DX*1), Y5
+	VPMOVZXBW    (BX)(DI*1), Y6
+	VPSUBW       Y6, Y5, Y5
+	VPADDW       Y5, Y0, Y0
+	VPMADDWD     Y5, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VPMADDWD     ones<>+0(SB), Y0, Y0
+	VPHADDD      Y0, Y4, Y4
+	LEAQ         (AX)(CX*4), AX
+	LEAQ         (BX)(SI*4), BX
+	VPMOVZXBW    (AX), Y0
+	VPMOVZXBW    (BX), Y5
+	VPSUBW       Y5, Y0, Y0
+	VPMADDWD     Y0, Y0, Y5
+	VPMOVZXBW    (AX)(CX*1), Y6
+	VPMOVZXBW    (BX)(SI*1), Y7
+	VPSUBW       Y7, Y6, Y6
+	VPADDW       Y6, Y0, Y0
+	VPMADDWD     Y6, Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPMOVZXBW    (AX)(CX*2), Y6
+	VPMOVZXBW    (BX)(SI*2), Y7
+	VPSUBW       Y7, Y6, Y6
+	VPADDW       Y6, Y0, Y0
+	VPMADDWD     Y6, Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPMOVZXBW    (AX)(DX*1), Y6
+	VPMOVZXBW    (BX)(DI*1), Y7
+	VPSUBW       Y7, Y6, Y6
+	VPADDW       Y6, Y0, Y0
+	VPMADDWD     Y6, Y6, Y6
+	VPADDD       Y6, Y5, Y5
+	VPMADDWD     ones<>+0(SB), Y0, Y0
+	VPHADDD      Y0, Y5, Y5
+	VPUNPCKLQDQ  Y3, Y1, Y0
+	VPUNPCKHQDQ  Y3, Y1, Y1
+	VPSLLD       $0x04, Y0, Y0
+	VPABSD       Y1, Y3
+	VPMADDWD     Y3, Y3, Y3
+	VPSUBD       Y3, Y0, Y0
+	VPCMPEQD     Y3, Y3, Y3
+	VPSUBD       Y3, Y1, Y1
+	VPSRAD       $0x01, Y1, Y1
+	VPUNPCKLQDQ  Y5, Y4, Y3
+	VPUNPCKHQDQ  Y5, Y4, Y4
+	VPSLLD       $0x04, Y3, Y3
+	VPABSD       Y4, Y5
+	VPMADDWD     Y5, Y5, Y5
+	VPSUBD       Y5, Y3, Y3
+	VPCMPEQD     Y5, Y5, Y5
+	VPSUBD       Y5, Y4, Y4
+	VPSRAD       $0x01, Y4, Y4
+	VPMAXSD      Y3, Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X2
+	VPMAXSD      X0, X2, X2
+	VPSHUFD      $0xee, X2, X0
+	VPMAXSD      X0, X2, X2
+	VPSHUFD      $0x55, X2, X0
+	VPMAXSD      X0, X2, X2
+	VMOVD        X2, AX
+	MOVQ         AX, energy+32(FP)
+	VPACKSSDW    Y4, Y1, Y1
+	VEXTRACTI128 $0x01, Y1, X2
+	VPSHUFB      swap<>+0(SB), X2, X2
+	VPADDW       X2, X1, X0
+	VPSUBW       X2, X1, X1
+	VPMADDWD     ones<>+0(SB), X0, X2
+	VPMADDWD     ones<>+0(SB), X1, X3
+	VPACKSSDW    X3, X2, X2
+	VPMADDWD     plusLess<>+0(SB), X0, X0
+	VPMADDWD     plusLess<>+0(SB), X1, X1
+	VPACKSSDW    X1, X0, X0
+	VSHUFPS      $0x88, X0, X2, X1
+	VSHUFPS      $0xdd, X0, X2, X2
+	VPSHUFB      swap<>+0(SB), X2, X2
+	VPADDW       X2, X1, X0
+	VPSUBW       X2, X1, X1
+	VPMADDWD     ones<>+0(SB), X0, X2
+	VPMADDWD     ones<>+0(SB), X1, X3
+	VPACKSSDW    X3, X2, X2
+	VPMADDWD     plusLess<>+0(SB), X0, X0
+	VPMADDWD     plusLess<>+0(SB), X1, X1
+	VPACKSSDW    X1, X0, X0
+	VINSERTI128  $0x01, X0, Y2, Y0
+	VPABSW       Y0, Y1
+	VPADDW       ones<>+0(SB), Y1, Y1
+	VPSRLW       $0x01, Y1, Y1
+	VPSIGNW      Y0, Y1, Y0
+	VMOVD        X1, AX
+	MOVWLZX      AX, AX
+	MOVQ         AX, y2DC+40(FP)
+	VPSRLDQ      $0x02, X1, X0
+	VEXTRACTI128 $0x01, Y1, X1
+	VPMAXSW      X0, X1, X1
+	VPCMPEQW     X0, X0, X0
+	VPXOR        X0, X1, X1
+	VPHMINPOSUW  X1, X1
+	VMOVD        X1, AX
+	NOTL         AX
+	MOVWLZX      AX, AX
+	MOVQ         AX, y2AC+48(FP)
+	VZEROUPPER
+	RET
+
+// func boundChromaAVX2(aU *byte, aV *byte, aStride int, bU *byte, bV *byte, bStride int) (energy int, dc int)
+// Requires: AVX, AVX2
+TEXT ·boundChromaAVX2(SB), NOSPLIT, $0-64
+	MOVQ         aU+0(FP), AX
+	MOVQ         aStride+16(FP), CX
+	LEAQ         (CX)(CX*2), DX
+	MOVQ         aV+8(FP), BX
+	MOVQ         bU+24(FP), SI
+	MOVQ         bStride+40(FP), DI
+	LEAQ         (DI)(DI*2), R8
+	MOVQ         bV+32(FP), R9
+	VPXOR        Y0, Y0, Y0
+	VPBROADCASTQ (AX), Y1
+	VPBROADCASTQ (BX), Y2
+	VPBLENDD     $0xf0, Y2, Y1, Y1
+	VPBROADCASTQ (SI), Y2
+	VPBROADCASTQ (R9), Y3
+	VPBLENDD     $0xf0, Y3, Y2, Y2
+	VPUNPCKLBW   Y0, Y1, Y1
+	VPUNPCKLBW   Y0, Y2, Y2
+	VPSUBW       Y2, Y1, Y1
+	VPMADDWD     Y1, Y1, Y2
+	VPBROADCASTQ (AX)(CX*1), Y3
+	VPBROADCASTQ (BX)(CX*1), Y4
+	VPBLENDD     $0xf0, Y4, Y3, Y3
+	VPBROADCASTQ (SI)(DI*1), Y4
+	VPBROADCASTQ (R9)(DI*1), Y5
+	VPBLENDD     $0xf0, Y5, Y4, Y4
+	VPUNPCKLBW   Y0, Y3, Y3
+	VPUNPCKLBW   Y0, Y4, Y4
+	VPSUBW       Y4, Y3, Y3
+	VPADDW       Y3, Y1, Y1
+	VPMADDWD     Y3, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPBROADCASTQ (AX)(CX*2), Y3
+	VPBROADCASTQ (BX)(CX*2), Y4
+	VPBLENDD     $0xf0, Y4, Y3, Y3
+	VPBROADCASTQ (SI)(DI*2), Y4
+	VPBROADCASTQ (R9)(DI*2), Y5
+	VPBLENDD     $0xf0, Y5, Y4, Y4
+	VPUNPCKLBW   Y0, Y3, Y3
+	VPUNPCKLBW   Y0, Y4, Y4
+	VPSUBW       Y4, Y3, Y3
+	VPADDW       Y3, Y1, Y1
+	VPMADDWD     Y3, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPBROADCASTQ (AX)(DX*1), Y3
+	VPBROADCASTQ (BX)(DX*1), Y4
+	VPBLENDD     $0xf0, Y4, Y3, Y3
+	VPBROADCASTQ (SI)(R8*1), Y4
+	VPBROADCASTQ (R9)(R8*1), Y5
+	VPBLENDD     $0xf0, Y5, Y4, Y4
+	VPUNPCKLBW   Y0, Y3, Y3
+	VPUNPCKLBW   Y0, Y4, Y4
+	VPSUBW       Y4, Y3, Y3
+	VPADDW       Y3, Y1, Y1
+	VPMADDWD     Y3, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPMADDWD     ones<>+0(SB), Y1, Y1
+	VPHADDD      Y1, Y2, Y2
+	LEAQ         (AX)(CX*4), AX
+	LEAQ         (BX)(CX*4), BX
+	LEAQ         (SI)(DI*4), SI
+	LEAQ         (R9)(DI*4), R9
+	VPBROADCASTQ (AX), Y1
+	VPBROADCASTQ (BX), Y3
+	VPBLENDD     $0xf0, Y3, Y1, Y1
+	VPBROADCASTQ (SI), Y3
+	VPBROADCASTQ (R9), Y4
+	VPBLENDD     $0xf0, Y4, Y3, Y3
+	VPUNPCKLBW   Y0, Y1, Y1
+	VPUNPCKLBW   Y0, Y3, Y3
+	VPSUBW       Y3, Y1, Y1
+	VPMADDWD     Y1, Y1, Y3
+	VPBROADCASTQ (AX)(CX*1), Y4
+	VPBROADCASTQ (BX)(CX*1), Y5
+	VPBLENDD     $0xf0, Y5, Y4, Y4
+	VPBROADCASTQ (SI)(DI*1), Y5
+	VPBROADCASTQ (R9)(DI*1), Y6
+	VPBLENDD     $0xf0, Y6, Y5, Y5
+	VPUNPCKLBW   Y0, Y4, Y4
+	VPUNPCKLBW   Y0, Y5, Y5
+	VPSUBW       Y5, Y4, Y4
+	VPADDW       Y4, Y1, Y1
+	VPMADDWD     Y4, Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VPBROADCASTQ (AX)(CX*2), Y4
+	VPBROADCASTQ (BX)(CX*2), Y5
+	VPBLENDD     $0xf0, Y5, Y4, Y4
+	VPBROADCASTQ (SI)(DI*2), Y5
+	VPBROADCASTQ (R9)(DI*2), Y6
+	VPBLENDD     $0xf0, Y6, Y5, Y5
+	VPUNPCKLBW   Y0, Y4, Y4
+	VPUNPCKLBW   Y0, Y5, Y5
+	VPSUBW       Y5, Y4, Y4
+	VPADDW       Y4, Y1, Y1
+	VPMADDWD     Y4, Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VPBROADCASTQ (AX)(DX*1), Y4
+	VPBROADCASTQ (BX)(DX*1), Y5
+	VPBLENDD     $0xf0, Y5, Y4, Y4
+	VPBROADCASTQ (SI)(R8*1), Y5
+	VPBROADCASTQ (R9)(R8*1), Y6
+	VPBLENDD     $0xf0, Y6, Y5, Y5
+	VPUNPCKLBW   Y0, Y4, Y4
+	VPUNPCKLBW   Y0, Y5, Y5
+	VPSUBW       Y5, Y4, Y4
+	VPADDW       Y4, Y1, Y1
+	VPMADDWD     Y4, Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VPMADDWD     ones<>+0(SB), Y1, Y1
+	VPHADDD      Y1, Y3, Y3
+	VPUNPCKLQDQ  Y3, Y2, Y0
+	VPUNPCKHQDQ  Y3, Y2, Y1
+	VPSLLD       $0x04, Y0, Y0
+	VPABSD       Y1, Y2
+	VPMADDWD     Y2, Y2, Y2
+	VPSUBD       Y2, Y0, Y0
+	VPCMPEQD     Y2, Y2, Y2
+	VPSUBD       Y2, Y1, Y1
+	VPSRAD       $0x01, Y1, Y1
+	VEXTRACTI128 $0x01, Y0, X2
+	VPMAXSD      X0, X2, X2
+	VPSHUFD      $0xee, X2, X0
+	VPMAXSD      X0, X2, X2
+	VPSHUFD      $0x55, X2, X0
+	VPMAXSD      X0, X2, X2
+	VMOVD        X2, AX
+	MOVQ         AX, energy+48(FP)
+	VPABSD       Y1, Y1
+	VEXTRACTI128 $0x01, Y1, X0
+	VPMAXSD      X1, X0, X0
+	VPSHUFD      $0xee, X0, X1
+	VPMAXSD      X1, X0, X0
+	VPSHUFD      $0x55, X0, X1
+	VPMAXSD      X1, X0, X0
+	VMOVD        X0, AX
+	MOVQ         AX, dc+56(FP)
+	VZEROUPPER
+	RET
+
+DATA sum0Signs<>+0(SB)/2, $0x0001
+DATA sum0Signs<>+2(SB)/2, $0x0001
+DATA sum0Signs<>+4(SB)/2, $0x0001
+DATA sum0Signs<>+6(SB)/2, $0x0001
+DATA sum0Signs<>+8(SB)/2, $0x0001
+DATA sum0Signs<>+10(SB)/2, $0x0001
+DATA sum0Signs<>+12(SB)/2, $0x0001
+DATA sum0Signs<>+14(SB)/2, $0x0001
+DATA sum0Signs<>+16(SB)/2, $0x0001
+DATA sum0Signs<>+18(SB)/2, $0x0001
+DATA sum0Signs<>+20(SB)/2, $0x0001
+DATA sum0Signs<>+22(SB)/2, $0x0001
+DATA sum0Signs<>+24(SB)/2, $0x0001
+DATA sum0Signs<>+26(SB)/2, $0x0001
+DATA sum0Signs<>+28(SB)/2, $0x0001
+DATA sum0Signs<>+30(SB)/2, $0x0001
+GLOBL sum0Signs<>(SB), RODATA|NOPTR, $32
+
+DATA sum1Signs<>+0(SB)/2, $0x0001
+DATA sum1Signs<>+2(SB)/2, $0x0001
+DATA sum1Signs<>+4(SB)/2, $0xffff
+DATA sum1Signs<>+6(SB)/2, $0xffff
+DATA sum1Signs<>+8(SB)/2, $0x0001
+DATA sum1Signs<>+10(SB)/2, $0x0001
+DATA sum1Signs<>+12(SB)/2, $0xffff
+DATA sum1Signs<>+14(SB)/2, $0xffff
+DATA sum1Signs<>+16(SB)/2, $0x0001
+DATA sum1Signs<>+18(SB)/2, $0x0001
+DATA sum1Signs<>+20(SB)/2, $0xffff
+DATA sum1Signs<>+22(SB)/2, $0xffff
+DATA sum1Signs<>+24(SB)/2, $0x0001
+DATA sum1Signs<>+26(SB)/2, $0x0001
+DATA sum1Signs<>+28(SB)/2, $0xffff
+DATA sum1Signs<>+30(SB)/2, $0xffff
+GLOBL sum1Signs<>(SB), RODATA|NOPTR, $32
+
+DATA sum2Signs<>+0(SB)/2, $0x0001
+DATA sum2Signs<>+2(SB)/2, $0xffff
+DATA sum2Signs<>+4(SB)/2, $0xffff
+DATA sum2Signs<>+6(SB)/2, $0x0001
+DATA sum2Signs<>+8(SB)/2, $0x0001
+DATA sum2Signs<>+10(SB)/2, $0xffff
+DATA sum2Signs<>+12(SB)/2, $0xffff
+DATA sum2Signs<>+14(SB)/2, $0x0001
+DATA sum2Signs<>+16(SB)/2, $0x0001
+DATA sum2Signs<>+18(SB)/2, $0xffff
+DATA sum2Signs<>+20(SB)/2, $0xffff
+DATA sum2Signs<>+22(SB)/2, $0x0001
+DATA sum2Signs<>+24(SB)/2, $0x0001
+DATA sum2Signs<>+26(SB)/2, $0xffff
+DATA sum2Signs<>+28(SB)/2, $0xffff
+DATA sum2Signs<>+30(SB)/2, $0x0001
+GLOBL sum2Signs<>(SB), RODATA|NOPTR, $32
+
+DATA sum3Signs<>+0(SB)/2, $0x0001
+DATA sum3Signs<>+2(SB)/2, $0xffff
+DATA sum3Signs<>+4(SB)/2, $0x0001
+DATA sum3Signs<>+6(SB)/2, $0xffff
+DATA sum3Signs<>+8(SB)/2, $0x0001
+DATA sum3Signs<>+10(SB)/2, $0xffff
+DATA sum3Signs<>+12(SB)/2, $0x0001
+DATA sum3Signs<>+14(SB)/2, $0xffff
+DATA sum3Signs<>+16(SB)/2, $0x0001
+DATA sum3Signs<>+18(SB)/2, $0xffff
+DATA sum3Signs<>+20(SB)/2, $0x0001
+DATA sum3Signs<>+22(SB)/2, $0xffff
+DATA sum3Signs<>+24(SB)/2, $0x0001
+DATA sum3Signs<>+26(SB)/2, $0xffff
+DATA sum3Signs<>+28(SB)/2, $0x0001
+DATA sum3Signs<>+30(SB)/2, $0xffff
+GLOBL sum3Signs<>(SB), RODATA|NOPTR, $32
+
+DATA plusMinus<>+0(SB)/2, $0x0001
+DATA plusMinus<>+2(SB)/2, $0x0000
+DATA plusMinus<>+4(SB)/2, $0x0001
+DATA plusMinus<>+6(SB)/2, $0x0000
+DATA plusMinus<>+8(SB)/2, $0x0001
+DATA plusMinus<>+10(SB)/2, $0x0000
+DATA plusMinus<>+12(SB)/2, $0x0001
+DATA plusMinus<>+14(SB)/2, $0x0000
+DATA plusMinus<>+16(SB)/2, $0xffff
+DATA plusMinus<>+18(SB)/2, $0xffff
+DATA plusMinus<>+20(SB)/2, $0xffff
+DATA plusMinus<>+22(SB)/2, $0xffff
+DATA plusMinus<>+24(SB)/2, $0xffff
+DATA plusMinus<>+26(SB)/2, $0xffff
+DATA plusMinus<>+28(SB)/2, $0xffff
+DATA plusMinus<>+30(SB)/2, $0xffff
+GLOBL plusMinus<>(SB), RODATA|NOPTR, $32
+
+DATA otherRows<>+0(SB)/2, $0x0005
+DATA otherRows<>+2(SB)/2, $0x0000
+DATA otherRows<>+4(SB)/2, $0x0004
+DATA otherRows<>+6(SB)/2, $0x0000
+DATA otherRows<>+8(SB)/2, $0x0007
+DATA otherRows<>+10(SB)/2, $0x0000
+DATA otherRows<>+12(SB)/2, $0x0006
+DATA otherRows<>+14(SB)/2, $0x0000
+DATA otherRows<>+16(SB)/2, $0x0005
+DATA otherRows<>+18(SB)/2, $0x0000
+DATA otherRows<>+20(SB)/2, $0x0004
+DATA otherRows<>+22(SB)/2, $0x0000
+DATA otherRows<>+24(SB)/2, $0x0007
+DATA otherRows<>+26(SB)/2, $0x0000
+DATA otherRows<>+28(SB)/2, $0x0006
+DATA otherRows<>+30(SB)/2, $0x0000
+GLOBL otherRows<>(SB), RODATA|NOPTR, $32
+
+DATA three<>+0(SB)/2, $0x0003
+DATA three<>+2(SB)/2, $0x0000
+DATA three<>+4(SB)/2, $0x0003
+DATA three<>+6(SB)/2, $0x0000
+DATA three<>+8(SB)/2, $0x0003
+DATA three<>+10(SB)/2, $0x0000
+DATA three<>+12(SB)/2, $0x0003
+DATA three<>+14(SB)/2, $0x0000
+DATA three<>+16(SB)/2, $0x0003
+DATA three<>+18(SB)/2, $0x0000
+DATA three<>+20(SB)/2, $0x0003
+DATA three<>+22(SB)/2, $0x0000
+DATA three<>+24(SB)/2, $0x0003
+DATA three<>+26(SB)/2, $0x0000
+DATA three<>+28(SB)/2, $0x0003
+DATA three<>+30(SB)/2, $0x0000
+GLOBL three<>(SB), RODATA|NOPTR, $32
+
+DATA lowWord<>+0(SB)/2, $0xffff
+DATA lowWord<>+2(SB)/2, $0x0000
+DATA lowWord<>+4(SB)/2, $0xffff
+DATA lowWord<>+6(SB)/2, $0x0000
+DATA lowWord<>+8(SB)/2, $0xffff
+DATA lowWord<>+10(SB)/2, $0x0000
+DATA lowWord<>+12(SB)/2, $0xffff
+DATA lowWord<>+14(SB)/2, $0x0000
+DATA lowWord<>+16(SB)/2, $0xffff
+DATA lowWord<>+18(SB)/2, $0x0000
+DATA lowWord<>+20(SB)/2, $0xffff
+DATA lowWord<>+22(SB)/2, $0x0000
+DATA lowWord<>+24(SB)/2, $0xffff
+DATA lowWord<>+26(SB)/2, $0x0000
+DATA lowWord<>+28(SB)/2, $0xffff
+DATA lowWord<>+30(SB)/2, $0x0000
+GLOBL lowWord<>(SB), RODATA|NOPTR, $32
+
+// func dequantizedWHTAVX2(levels *[16]int16, dc int, ac int, out *[16]int16)
+// Requires: AVX, AVX2
+TEXT ·dequantizedWHTAVX2(SB), NOSPLIT, $0-32
+	MOVQ         levels+0(FP), AX
+	MOVQ         out+24(FP), CX
+	MOVQ         ac+16(FP), DX
+	VMOVD        DX, X1
+	VPBROADCASTW X1, Y0
+	MOVQ         dc+8(FP), DX
+	VPINSRW      $0x00, DX, X0, X1
+	VINSERTI128  $0x00, X1, Y0, Y0
+	VPMULLW      (AX), Y0, Y0
+	VPMADDWD     sum0Signs<>+0(SB), Y0, Y1
+	VPMADDWD     sum1Signs<>+0(SB), Y0, Y2
+	VPMADDWD     sum2Signs<>+0(SB), Y0, Y3
+	VPMADDWD     sum3Signs<>+0(SB), Y0, Y0
+	VPHADDD      Y2, Y1, Y1
+	VPHADDD      Y0, Y3, Y3
+	VMOVDQU      otherRows<>+0(SB), Y0
+	VMOVDQU      plusMinus<>+0(SB), Y2
+	VPERMD       Y1, Y0, Y4
+	VPSIGND      Y2, Y4, Y4
+	VPERMQ       $0x44, Y1, Y1
+	VPADDD       Y4, Y1, Y1
+	VPERMD       Y3, Y0, Y0
+	VPSIGND      Y2, Y0, Y0
+	VPERMQ       $0x44, Y3, Y3
+	VPADDD       Y0, Y3, Y3
+	VPHADDD      Y3, Y1, Y0
+	VPHSUBD      Y3, Y1, Y1
+	VPADDD       three<>+0(SB), Y0, Y0
+	VPSRAD       $0x03, Y0, Y0
+	VPAND        lowWord<>+0(SB), Y0, Y0
+	VPADDD       three<>+0(SB), Y1, Y1
+	VPSRAD       $0x03, Y1, Y1
+	VPAND        lowWord<>+0(SB), Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVDQU      Y0, (CX)
+	VZEROUPPER
+	RET
+
+DATA cosLess1<>+0(SB)/2, $0x4e7b
+DATA cosLess1<>+2(SB)/2, $0x4e7b
+DATA cosLess1<>+4(SB)/2, $0x4e7b
+DATA cosLess1<>+6(SB)/2, $0x4e7b
+DATA cosLess1<>+8(SB)/2, $0x4e7b
+DATA cosLess1<>+10(SB)/2, $0x4e7b
+DATA cosLess1<>+12(SB)/2, $0x4e7b
+DATA cosLess1<>+14(SB)/2, $0x4e7b
+DATA cosLess1<>+16(SB)/2, $0x4e7b
+DATA cosLess1<>+18(SB)/2, $0x4e7b
+DATA cosLess1<>+20(SB)/2, $0x4e7b
+DATA cosLess1<>+22(SB)/2, $0x4e7b
+DATA cosLess1<>+24(SB)/2, $0x4e7b
+DATA cosLess1<>+26(SB)/2, $0x4e7b
+DATA cosLess1<>+28(SB)/2, $0x4e7b
+DATA cosLess1<>+30(SB)/2, $0x4e7b
+GLOBL cosLess1<>(SB), RODATA|NOPTR, $32
+
+DATA sinLess1<>+0(SB)/2, $0x8a8c
+DATA sinLess1<>+2(SB)/2, $0x8a8c
+DATA sinLess1<>+4(SB)/2, $0x8a8c
+DATA sinLess1<>+6(SB)/2, $0x8a8c
+DATA sinLess1<>+8(SB)/2, $0x8a8c
+DATA sinLess1<>+10(SB)/2, $0x8a8c
+DATA sinLess1<>+12(SB)/2, $0x8a8c
+DATA sinLess1<>+14(SB)/2, $0x8a8c
+DATA sinLess1<>+16(SB)/2, $0x8a8c
+DATA sinLess1<>+18(SB)/2, $0x8a8c
+DATA sinLess1<>+20(SB)/2, $0x8a8c
+DATA sinLess1<>+22(SB)/2, $0x8a8c
+DATA sinLess1<>+24(SB)/2, $0x8a8c
+DATA sinLess1<>+26(SB)/2, $0x8a8c
+DATA sinLess1<>+28(SB)/2, $0x8a8c
+DATA sinLess1<>+30(SB)/2, $0x8a8c
+GLOBL sinLess1<>(SB), RODATA|NOPTR, $32
+
+DATA four<>+0(SB)/2, $0x0004
+DATA four<>+2(SB)/2, $0x0004
+DATA four<>+4(SB)/2, $0x0004
+DATA four<>+6(SB)/2, $0x0004
+DATA four<>+8(SB)/2, $0x0004
+DATA four<>+10(SB)/2, $0x0004
+DATA four<>+12(SB)/2, $0x0004
+DATA four<>+14(SB)/2, $0x0004
+DATA four<>+16(SB)/2, $0x0004
+DATA four<>+18(SB)/2, $0x0004
+DATA four<>+20(SB)/2, $0x0004
+DATA four<>+22(SB)/2, $0x0004
+DATA four<>+24(SB)/2, $0x0004
+DATA four<>+26(SB)/2, $0x0004
+DATA four<>+28(SB)/2, $0x0004
+DATA four<>+30(SB)/2, $0x0004
+GLOBL four<>(SB), RODATA|NOPTR, $32
+
+DATA spreadDC<>+0(SB)/1, $0x00
+DATA spreadDC<>+1(SB)/1, $0x01
+DATA spreadDC<>+2(SB)/1, $0x00
+DATA spreadDC<>+3(SB)/1, $0x01
+DATA spreadDC<>+4(SB)/1, $0x00
+DATA spreadDC<>+5(SB)/1, $0x01
+DATA spreadDC<>+6(SB)/1, $0x00
+DATA spreadDC<>+7(SB)/1, $0x01
+DATA spreadDC<>+8(SB)/1, $0x08
+DATA spreadDC<>+9(SB)/1, $0x09
+DATA spreadDC<>+10(SB)/1, $0x08
+DATA spreadDC<>+11(SB)/1, $0x09
+DATA spreadDC<>+12(SB)/1, $0x08
+DATA spreadDC<>+13(SB)/1, $0x09
+DATA spreadDC<>+14(SB)/1, $0x08
+DATA spreadDC<>+15(SB)/1, $0x09
+DATA spreadDC<>+16(SB)/1, $0x00
+DATA spreadDC<>+17(SB)/1, $0x01
+DATA spreadDC<>+18(SB)/1, $0x00
+DATA spreadDC<>+19(SB)/1, $0x01
+DATA spreadDC<>+20(SB)/1, $0x00
+DATA spreadDC<>+21(SB)/1, $0x01
+DATA spreadDC<>+22(SB)/1, $0x00
+DATA spreadDC<>+23(SB)/1, $0x01
+DATA spreadDC<>+24(SB)/1, $0x08
+DATA spreadDC<>+25(SB)/1, $0x09
+DATA spreadDC<>+26(SB)/1, $0x08
+DATA spreadDC<>+27(SB)/1, $0x09
+DATA spreadDC<>+28(SB)/1, $0x08
+DATA spreadDC<>+29(SB)/1, $0x09
+DATA spreadDC<>+30(SB)/1, $0x08
+DATA spreadDC<>+31(SB)/1, $0x09
+GLOBL spreadDC<>(SB), RODATA|NOPTR, $32
+
+// func addLumaAVX2(levels *int16, ends *uint8, dcs *[16]int16, dc int, ac int, pred *byte, predStride int, dst *byte, dstStride int)
+// Requires: AVX, AVX2
+TEXT ·addLumaAVX2(SB), NOSPLIT, $0-72
+	MOVQ         levels+0(FP), AX
+	MOVQ         ends+8(FP), CX
+	MOVQ         dcs+16(FP), DX
+	MOVQ         ac+32(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTW X0, Y1
+	MOVQ         dc+24(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTW X0, Y0
+	VPBLENDW     $0x11, Y0, Y1, Y0
+	MOVQ         pred+40(FP), BX
+	MOVQ         predStride+48(FP), SI
+	LEAQ         (SI)(SI*2), DI
+	MOVQ         dst+56(FP), R8
+	MOVQ         dstStride+64(FP), R9
+	LEAQ         (R9)(R9*2), R10
+	MOVQ         $0x00000004, R11
+
+rows:
+	VPMOVZXWQ   (DX), Y6
+	MOVL        (CX), R12
+	VMOVDQU     (AX), X2
+	VINSERTI128 $0x01, 64(AX), Y2, Y2
+	VMOVDQU     32(AX), X3
+	VINSERTI128 $0x01, 96(AX), Y3, Y3
+	VPUNPCKLQDQ Y3, Y2, Y7
+	VPUNPCKHQDQ Y3, Y2, Y2
+	VPMULLW     Y0, Y7, Y7
+	VPADDW      Y6, Y7, Y7
+	TESTL       $0x1e1e1e1e, R12
+	JNE         all
+
+	// Only DC coefficients: all rows are the same.
+	VPSHUFB spreadDC<>+0(SB), Y7, Y7
+	VPADDSW four<>+0(SB), Y7, Y7
+	VPSRAW  $0x03, Y7, Y7
+	VMOVDQA Y7, Y2
+	VMOVDQA Y7, Y6
+	VMOVDQA Y7, Y8
+	JMP     add
+
+all:
+	VPMULLW     Y1, Y2, Y2
+	VMOVDQU     16(AX), X4
+	VINSERTI128 $0x01, 80(AX), Y4, Y4
+	VMOVDQU     48(AX), X5
+	VINSERTI128 $0x01, 112(AX), Y5, Y5
+	VPUNPCKLQDQ Y5, Y4, Y6
+	VPUNPCKHQDQ Y5, Y4, Y4
+	VPMULLW     Y1, Y6, Y6
+	VPMULLW     Y1, Y4, Y4
+	VPADDW      Y6, Y7, Y9
+	VPSUBW      Y6, Y7, Y7
+	VPMULHW     sinLess1<>+0(SB), Y2, Y6
+	VPADDW      Y2, Y6, Y6
+	VPMULHW     cosLess1<>+0(SB), Y2, Y8
+	VPADDW      Y2, Y8, Y8
+	VPMULHW     sinLess1<>+0(SB), Y4, Y2
+	VPADDW      Y4, Y2, Y2
+	VPMULHW     cosLess1<>+0(SB), Y4, Y10
+	VPADDW      Y4, Y10, Y10
+	VPSUBW      Y10, Y6, Y6
+	VPADDW      Y2, Y8, Y8
+	VPADDW      Y8, Y9, Y2
+	VPSUBW      Y8, Y9, Y9
+	VPADDW      Y6, Y7, Y8
+	VPSUBW      Y6, Y7, Y7
+	VPUNPCKLWD  Y8, Y2, Y6
+	VPUNPCKHWD  Y8, Y2, Y2
+	VPUNPCKLWD  Y9, Y7, Y8
+	VPUNPCKHWD  Y9, Y7, Y7
+	VPUNPCKLDQ  Y8, Y6, Y10
+	VPUNPCKHDQ  Y8, Y6, Y6
+	VPUNPCKLDQ  Y7, Y2, Y8
+	VPUNPCKHDQ  Y7, Y2, Y2
+	VPUNPCKLQDQ Y8, Y10, Y9
+	VPUNPCKHQDQ Y8, Y10, Y10
+	VPUNPCKLQDQ Y2, Y6, Y7
+	VPUNPCKHQDQ Y2, Y6, Y6
+	VPADDW      Y7, Y9, Y2
+	VPSUBW      Y7, Y9, Y9
+	VPMULHW     sinLess1<>+0(SB), Y10, Y8
+	VPADDW      Y10, Y8, Y8
+	VPMULHW     cosLess1<>+0(SB), Y10, Y11
+	VPADDW      Y10, Y11, Y11
+	VPMULHW     sinLess1<>+0(SB), Y6, Y7
+	VPADDW      Y6, Y7, Y7
+	VPMULHW     cosLess1<>+0(SB), Y6, Y10
+	VPADDW      Y6, Y10, Y10
+	VPSUBW      Y10, Y8, Y8
+	VPADDW      Y7, Y11, Y11
+	VPADDW      Y11, Y2, Y7
+	VPSUBW      Y11, Y2, Y2
+	VPADDW      Y8, Y9, Y6
+	VPSUBW      Y8, Y9, Y9
+	VPADDSW     four<>+0(SB), Y7, Y7
+	VPSRAW      $0x03, Y7, Y7
+	VPADDSW     four<>+0(SB), Y6, Y6
+	VPSRAW      $0x03, Y6, Y6
+	VPADDSW     four<>+0(SB), Y9, Y9
+	VPSRAW      $0x03, Y9, Y9
+	VPADDSW     four<>+0(SB), Y2, Y2
+	VPSRAW      $0x03, Y2, Y2
+	VPUNPCKLWD  Y6, Y7, Y8
+	VPUNPCKHWD  Y6, Y7, Y7
+	VPUNPCKLWD  Y2, Y9, Y6
+	VPUNPCKHWD  Y2, Y9, Y9
+	VPUNPCKLDQ  Y6, Y8, Y2
+	VPUNPCKHDQ  Y6, Y8, Y8
+	VPUNPCKLDQ  Y9, Y7, Y6
+	VPUNPCKHDQ  Y9, Y7, Y7
+	VPUNPCKLQDQ Y6, Y2, Y9
+	VPUNPCKHQDQ Y6, Y2, Y2
+	VPUNPCKLQDQ Y7, Y8, Y6
+	VPUNPCKHQDQ Y7, Y8, Y8
+	VMOVDQA     Y9, Y7
+	VMOVDQA     Y2, Y2
+	VMOVDQA     Y6, Y6
+	VMOVDQA     Y8, Y8
+
+add:
+	VPMOVZXBW    (BX), Y9
+	VPMOVZXBW    (BX)(SI*1), Y10
+	VPADDW       Y7, Y9, Y9
+	VPADDW       Y2, Y10, Y10
+	VPACKUSWB    Y10, Y9, Y9
+	VPERMQ       $0xd8, Y9, Y9
+	VMOVDQU      X9, (R8)
+	VEXTRACTI128 $0x01, Y9, (R8)(R9*1)
+	VPMOVZXBW    (BX)(SI*2), Y7
+	VPMOVZXBW    (BX)(DI*1), Y9
+	VPADDW       Y6, Y7, Y7
+	VPADDW       Y8, Y9, Y9
+	VPACKUSWB    Y9, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVDQU      X7, (R8)(R9*2)
+	VEXTRACTI128 $0x01, Y7, (R8)(R10*1)
+	ADDQ         $0x00000080, AX
+	ADDQ         $0x04, CX
+	ADDQ         $0x08, DX
+	LEAQ         (BX)(SI*4), BX
+	LEAQ         (R8)(R9*4), R8
+	DECQ         R11
+	JNE          rows
+	VZEROUPPER
+	RET
+
+// func addChromaAVX2(levels *int16, ends *uint8, dc int, ac int, predU *byte, predV *byte, predStride int, dstU *byte, dstV *byte, dstStride int)
+// Requires: AVX, AVX2
+TEXT ·addChromaAVX2(SB), NOSPLIT, $0-80
+	MOVQ         levels+0(FP), AX
+	MOVQ         ends+8(FP), CX
+	MOVQ         ac+24(FP), DX
+	VMOVD        DX, X0
+	VPBROADCASTW X0, Y1
+	MOVQ         dc+16(FP), DX
+	VMOVD        DX, X0
+	VPBROADCASTW X0, Y0
+	VPBLENDW     $0x11, Y0, Y1, Y0
+	MOVQ         predU+32(FP), DX
+	MOVQ         predStride+48(FP), BX
+	LEAQ         (BX)(BX*2), SI
+	MOVQ         predV+40(FP), DI
+	MOVQ         dstU+56(FP), R8
+	MOVQ         dstStride+72(FP), R9
+	LEAQ         (R9)(R9*2), R10
+	MOVQ         dstV+64(FP), R11
+	VPXOR        Y6, Y6, Y6
+	MOVQ         $0x00000002, R12
+
+rows:
+	MOVWLZX     (CX), R13
+	MOVWLZX     4(CX), R14
+	ORL         R14, R13
+	VMOVDQU     (AX), X2
+	VINSERTI128 $0x01, 128(AX), Y2, Y2
+	VMOVDQU     32(AX), X3
+	VINSERTI128 $0x01, 160(AX), Y3, Y3
+	VPUNPCKLQDQ Y3, Y2, Y7
+	VPUNPCKHQDQ Y3, Y2, Y2
+	VPMULLW     Y0, Y7, Y7
+	TESTL       $0x1e1e1e1e, R13
+	JNE         all
+
+	// Only DC coefficients: all rows are the same.
+	VPSHUFB spreadDC<>+0(SB), Y7, Y7
+	VPADDSW four<>+0(SB), Y7, Y7
+	VPSRAW  $0x03, Y7, Y7
+	VMOVDQA Y7, Y2
+	VMOVDQA Y7, Y8
+	VMOVDQA Y7, Y9
+	JMP     add
+
+all:
+	VPMULLW     Y1, Y2, Y2
+	VMOVDQU     16(AX), X4
+	VINSERTI128 $0x01, 144(AX), Y4, Y4
+	VMOVDQU     48(AX), X5
+	VINSERTI128 $0x01, 176(AX), Y5, Y5
+	VPUNPCKLQDQ Y5, Y4, Y8
+	VPUNPCKHQDQ Y5, Y4, Y4
+	VPMULLW     Y1, Y8, Y8
+	VPMULLW     Y1, Y4, Y4
+	VPADDW      Y8, Y7, Y10
+	VPSUBW      Y8, Y7, Y7
+	VPMULHW     sinLess1<>+0(SB), Y2, Y8
+	VPADDW      Y2, Y8, Y8
+	VPMULHW     cosLess1<>+0(SB), Y2, Y9
+	VPADDW      Y2, Y9, Y9
+	VPMULHW     sinLess1<>+0(SB), Y4, Y2
+	VPADDW      Y4, Y2, Y2
+	VPMULHW     cosLess1<>+0(SB), Y4, Y11
+	VPADDW      Y4, Y11, Y11
+	VPSUBW      Y11, Y8, Y8
+	VPADDW      Y2, Y9, Y9
+	VPADDW      Y9, Y10, Y2
+	VPSUBW      Y9, Y10, Y10
+	VPADDW      Y8, Y7, Y9
+	VPSUBW      Y8, Y7, Y7
+	VPUNPCKLWD  Y9, Y2, Y8
+	VPUNPCKHWD  Y9, Y2, Y2
+	VPUNPCKLWD  Y10, Y7, Y9
+	VPUNPCKHWD  Y10, Y7, Y7
+	VPUNPCKLDQ  Y9, Y8, Y11
+	VPUNPCKHDQ  Y9, Y8, Y8
+	VPUNPCKLDQ  Y7, Y2, Y9
+	VPUNPCKHDQ  Y7, Y2, Y2
+	VPUNPCKLQDQ Y9, Y11, Y10
+	VPUNPCKHQDQ Y9, Y11, Y11
+	VPUNPCKLQDQ Y2, Y8, Y7
+	VPUNPCKHQDQ Y2, Y8, Y8
+	VPADDW      Y7, Y10, Y2
+	VPSUBW      Y7, Y10, Y10
+	VPMULHW     sinLess1<>+0(SB), Y11, Y9
+	VPADDW      Y11, Y9, Y9
+	VPMULHW     cosLess1<>+0(SB), Y11, Y12
+	VPADDW      Y11, Y12, Y12
+	VPMULHW     sinLess1<>+0(SB), Y8, Y7
+	VPADDW      Y8, Y7, Y7
+	VPMULHW     cosLess1<>+0(SB), Y8, Y11
+	VPADDW      Y8, Y11, Y11
+	VPSUBW      Y11, Y9, Y9
+	VPADDW      Y7, Y12, Y12
+	VPADDW      Y12, Y2, Y7
+	VPSUBW      Y12, Y2, Y2
+	VPADDW      Y9, Y10, Y8
+	VPSUBW      Y9, Y10, Y10
+	VPADDSW     four<>+0(SB), Y7, Y7
+	VPSRAW      $0x03, Y7, Y7
+	VPADDSW     four<>+0(SB), Y8, Y8
+	VPSRAW      $0x03, Y8, Y8
+	VPADDSW     four<>+0(SB), Y10, Y10
+	VPSRAW      $0x03, Y10, Y10
+	VPADDSW     four<>+0(SB), Y2, Y2
+	VPSRAW      $0x03, Y2, Y2
+	VPUNPCKLWD  Y8, Y7, Y9
+	VPUNPCKHWD  Y8, Y7, Y7
+	VPUNPCKLWD  Y2, Y10, Y8
+	VPUNPCKHWD  Y2, Y10, Y10
+	VPUNPCKLDQ  Y8, Y9, Y2
+	VPUNPCKHDQ  Y8, Y9, Y9
+	VPUNPCKLDQ  Y10, Y7, Y8
+	VPUNPCKHDQ  Y10, Y7, Y7
+	VPUNPCKLQDQ Y8, Y2, Y10
+	VPUNPCKHQDQ Y8, Y2, Y2
+	VPUNPCKLQDQ Y7, Y9, Y8
+	VPUNPCKHQDQ Y7, Y9, Y9
+	VMOVDQA     Y10, Y7
+	VMOVDQA     Y2, Y2
+	VMOVDQA     Y8, Y8
+	VMOVDQA     Y9, Y9
+
+add:
+	VPBROADCASTQ (DX), Y10
+	VPBROADCASTQ (DI), Y11
+	VPBLENDD     $0xf0, Y11, Y10, Y10
+	VPUNPCKLBW   Y6, Y10, Y10
+	VPBROADCASTQ (DX)(BX*1), Y11
+	VPBROADCASTQ (DI)(BX*1), Y12
+	VPBLENDD     $0xf0, Y12, Y11, Y11
+	VPUNPCKLBW   Y6, Y11, Y11
+	VPADDW       Y7, Y10, Y10
+	VPADDW       Y2, Y11, Y11
+	VPACKUSWB    Y11, Y10, Y10
+	VEXTRACTI128 $0x01, Y10, X2
+	VMOVQ        X10, (R8)
+	VMOVHPS      X10, (R8)(R9*1)
+	VMOVQ        X2, (R11)
+	VMOVHPS      X2, (R11)(R9*1)
+	VPBROADCASTQ (DX)(BX*2), Y7
+	VPBROADCASTQ (DI)(BX*2), Y10
+	VPBLENDD     $0xf0, Y10, Y7, Y7
+	VPUNPCKLBW   Y6, Y7, Y7
+	VPBROADCASTQ (DX)(SI*1), Y10
+	VPBROADCASTQ (DI)(SI*1), Y11
+	VPBLENDD     $0xf0, Y11, Y10, Y10
+	VPUNPCKLBW   Y6, Y10, Y10
+	VPADDW       Y8, Y7, Y7
+	VPADDW       Y9, Y10, Y10
+	VPACKUSWB    Y10, Y7, Y7
+	VEXTRACTI128 $0x01, Y7, X2
+	VMOVQ        X7, (R8)(R9*2)
+	VMOVHPS      X7, (R8)(R10*1)
+	VMOVQ        X2, (R11)(R9*2)
+	VMOVHPS      X2, (R11)(R10*1)
+	ADDQ         $0x40, AX
+	ADDQ         $0x02, CX
+	LEAQ         (DX)(BX*4), DX
+	LEAQ         (DI)(BX*4), DI
+	LEAQ         (R8)(R9*4), R8
+	LEAQ         (R11)(R9*4), R11
+	DECQ         R12
+	JNE          rows
+	VZEROUPPER
+	RET
