@@ -177,25 +177,19 @@ func (d *decoder) reconstruct(s *State, pic *picture.Picture, m *mode.Macroblock
 	if !coded {
 		return
 	}
-	if m.HasY2() {
-		y2 := d.coeffs.Block(token.Y2)
-		quant.Dequantize(y2, steps.Y2)
-		transform.InverseWHT(y2, d.coeffs[:])
-		*y2 = [16]int16{}
-		for b := range token.FirstU {
-			c := d.coeffs.Block(b)
-			addResidue(c, d.ends[b], [2]int16{1, steps.Y1[1]}, y.Pix[ya+(b>>2)*4*y.Stride+(b&3)*4:], y.Stride)
+	c := &d.coeffs
+	if m.YMode != entropy.BPred {
+		var dcs *[16]int16
+		if m.HasY2() {
+			dcs = new([16]int16)
+			transform.DequantizedWHT(c.Block(token.Y2), steps.Y2, dcs)
 		}
-	} else if m.YMode != entropy.BPred {
-		for b := range token.FirstU {
-			addResidue(d.coeffs.Block(b), d.ends[b], steps.Y1, y.Pix[ya+(b>>2)*4*y.Stride+(b&3)*4:], y.Stride)
-		}
+		dst := y.Pix[ya:]
+		transform.AddLuma(c[:], d.ends[:], steps.Y1, dcs, dst, y.Stride, dst, y.Stride)
 	}
-	for b := range 4 {
-		at := ca + (b>>1)*4*u.Stride + (b&1)*4
-		addResidue(d.coeffs.Block(token.FirstU+b), d.ends[token.FirstU+b], steps.UV, u.Pix[at:], u.Stride)
-		addResidue(d.coeffs.Block(token.FirstV+b), d.ends[token.FirstV+b], steps.UV, v.Pix[at:], v.Stride)
-	}
+	dstU, dstV := u.Pix[ca:], v.Pix[ca:]
+	transform.AddChroma(c[16*token.FirstU:], d.ends[token.FirstU:], steps.UV, dstU, dstV, u.Stride, dstU, dstV, u.Stride)
+	*c = token.Coeffs{}
 }
 
 // reconstruct4x4 predicts the luma blocks of a BPred macroblock, each from those before it.

@@ -6,7 +6,6 @@ import (
 	"salsify/codec/vp8/internal/header"
 	"salsify/codec/vp8/internal/mode"
 	"salsify/codec/vp8/internal/motion"
-	"salsify/codec/vp8/internal/quant"
 	"salsify/codec/vp8/internal/token"
 	"salsify/codec/vp8/internal/transform"
 )
@@ -136,39 +135,26 @@ func (c *coder) reconstruct() {
 		for y := range 16 {
 			*(*[16]byte)(dstY[y*ys:]) = [16]byte(c.work[workOrigin+y*workStride:])
 		}
-	} else {
-		for y := range 16 {
-			*(*[16]byte)(dstY[y*ys:]) = [16]byte(t.p.y[y*16:])
-		}
-	}
-	for y := range 8 {
-		*(*[8]byte)(dstU[y*cs:]) = [8]byte(t.p.u[y*8:])
-		*(*[8]byte)(dstV[y*cs:]) = [8]byte(t.p.v[y*8:])
 	}
 	if t.Skip {
+		if t.YMode != entropy.BPred {
+			for y := range 16 {
+				*(*[16]byte)(dstY[y*ys:]) = [16]byte(t.p.y[y*16:])
+			}
+		}
+		for y := range 8 {
+			*(*[8]byte)(dstU[y*cs:]) = [8]byte(t.p.u[y*8:])
+			*(*[8]byte)(dstV[y*cs:]) = [8]byte(t.p.v[y*8:])
+		}
 		return
 	}
 	if t.YMode != entropy.BPred {
-		var dc [256]int16
+		var dcs *[16]int16
 		if t.HasY2() {
-			y2 := *t.levels.Block(token.Y2)
-			quant.Dequantize(&y2, c.plan.Y2.Steps)
-			transform.InverseWHT(&y2, dc[:])
+			dcs = new([16]int16)
+			transform.DequantizedWHT(t.levels.Block(token.Y2), c.plan.Y2.Steps, dcs)
 		}
-		for b := range token.FirstU {
-			at := lumaAt(b, ys)
-			if t.HasY2() {
-				block := *t.levels.Block(b)
-				block[0] = dc[b*16]
-				transform.AddResidue(&block, t.ends[b], [2]int16{1, c.plan.Y1.Steps[1]}, dstY[at:], ys)
-			} else {
-				transform.AddResidue(t.levels.Block(b), t.ends[b], c.plan.Y1.Steps, dstY[at:], ys)
-			}
-		}
+		transform.AddLuma(t.levels[:], t.ends[:], c.plan.Y1.Steps, dcs, t.p.y[:], 16, dstY, ys)
 	}
-	for b := range 4 {
-		at := chromaAt(b, cs)
-		transform.AddResidue(t.levels.Block(token.FirstU+b), t.ends[token.FirstU+b], c.plan.UV.Steps, dstU[at:], cs)
-		transform.AddResidue(t.levels.Block(token.FirstV+b), t.ends[token.FirstV+b], c.plan.UV.Steps, dstV[at:], cs)
-	}
+	transform.AddChroma(t.levels[16*token.FirstU:], t.ends[token.FirstU:], c.plan.UV.Steps, t.p.u[:], t.p.v[:], 8, dstU, dstV, cs)
 }

@@ -133,8 +133,7 @@ func (c *coder) transformLuma(p *prediction) {
 	if p.has&hasLumaCoeffs == 0 {
 		c.needLuma(p)
 		p.has |= hasLumaCoeffs
-		transform.ForwardDCTs(c.srcY, c.strideY, p.y[:], 16, 16, 16, p.coeffs[:])
-		transform.ForwardWHT(p.coeffs[:], p.coeffs.Block(token.Y2))
+		transform.ForwardLuma(c.srcY, c.strideY, p.y[:], 16, p.coeffs[:], p.coeffs.Block(token.Y2))
 	}
 }
 
@@ -143,8 +142,7 @@ func (c *coder) transformChroma(p *prediction) {
 	if p.has&hasChromaCoeffs == 0 {
 		c.needChroma(p)
 		p.has |= hasChromaCoeffs
-		transform.ForwardDCTs(c.srcU, c.strideUV, p.u[:], 8, 8, 8, p.coeffs[16*token.FirstU:])
-		transform.ForwardDCTs(c.srcV, c.strideUV, p.v[:], 8, 8, 8, p.coeffs[16*token.FirstV:])
+		transform.ForwardChroma(c.srcU, c.srcV, c.strideUV, p.u[:], p.v[:], 8, p.coeffs[16*token.FirstU:])
 	}
 }
 

@@ -146,29 +146,26 @@ func (c *coder) refine(t *trial) {
 	}
 	costs := &c.f.Costs.Tokens
 	above, left := *c.above, c.left
-	rate, dist := 0, 0
-	block := func(b, kind, first int, q *quant.Quantizer, shift uint) {
-		coeffs, levels := t.p.coeffs.Block(b), t.levels.Block(b)
-		ctx := token.ContextOf(&above, &left, b)
-		end := q.Trellis(coeffs, levels, first, ctx, &costs[kind], c.plan.Lambda, shift)
-		t.ends[b] = end
-		rate += costs.Block(kind, ctx, first, end, levels)
-		dist += q.SquaredError(coeffs, levels, first) << shift
-		token.SetContext(&above, &left, b, end)
+	score := 0
+	blocks := func(from, to, kind, first int, q *quant.Quantizer, shift uint) {
+		score += q.QuantizeBlocks(t.p.coeffs[16*from:], t.levels[16*from:], t.ends[from:to], first, quant.RoundNearest) << shift
+		for b := from; b < to; b++ {
+			ctx := token.ContextOf(&above, &left, b)
+			end, cost := q.TrellisFrom(t.ends[b], t.p.coeffs.Block(b), t.levels.Block(b), first, ctx, &costs[kind], c.plan.Lambda, shift)
+			t.ends[b] = end
+			score += cost
+			token.SetContext(&above, &left, b, end)
+		}
 	}
 	kind, first := lumaKind(t.HasY2())
 	if t.HasY2() {
-		block(token.Y2, entropy.BlockY2, 0, &c.plan.Y2, quant.Y2Shift)
+		blocks(token.Y2, token.NumBlocks, entropy.BlockY2, 0, &c.plan.Y2, quant.Y2Shift)
 	}
-	for b := range token.FirstU {
-		block(b, kind, first, &c.plan.Y1, quant.CoeffShift)
-	}
-	for b := token.FirstU; b < token.Y2; b++ {
-		block(b, entropy.BlockChroma, 0, &c.plan.UV, quant.CoeffShift)
-	}
-	skip := &c.f.Costs.Modes.Skip
+	blocks(0, token.FirstU, kind, first, &c.plan.Y1, quant.CoeffShift)
+	blocks(token.FirstU, token.Y2, entropy.BlockChroma, 0, &c.plan.UV, quant.CoeffShift)
 	t.Skip = false
-	t.score = c.weigh(t.rate+skip[0]+rate, dist)
+	skip := &c.f.Costs.Modes.Skip
+	t.score = c.weigh(t.rate+skip[0], score)
 	if s := c.weigh(t.rate+skip[1], c.predictionError(t)); s <= t.score {
 		t.Skip, t.score = true, s
 	}
