@@ -31,6 +31,7 @@ var families = map[string]func(*kernels){
 	"loopfilter": (*kernels).loopfilter,
 	"predict":    (*kernels).predict,
 	"quant":      (*kernels).quant,
+	"token":      (*kernels).token,
 	"transform":  (*kernels).transform,
 }
 

@@ -73,11 +73,53 @@ func checkReader(t rapid.TB, data, probs []byte) {
 	}
 }
 
+// checkRun does the same with a Run, which is filled as late as it may be, and each way to decode a bool.
+func checkRun(t rapid.TB, data, probs []byte) {
+	r, want := NewReader(data), newRFCReader(data)
+	run := r.Begin()
+	left := 0 // bools that there are the bits for
+	for i, p := range probs {
+		if left--; left < 0 {
+			if !run.Ready() {
+				run = r.Fill(run)
+			}
+			left = ReadyBools - 1
+		}
+		var got bool
+		switch {
+		case p == 128 && i%2 == 0:
+			var sign int
+			run, sign = run.Sign()
+			got = sign == -1
+			if sign != 0 && sign != -1 {
+				t.Fatalf("bool %d has the sign %d", i, sign)
+			}
+		case i%3 == 0:
+			cut := run.Cut(p)
+			if got = run.True(cut); got {
+				run = run.AfterTrue(cut)
+			} else {
+				run = run.AfterFalse(cut)
+			}
+		default:
+			run, got = run.Bool(p)
+		}
+		if want := want.Bool(p); got != want {
+			t.Fatalf("bool %d of a run is %v, want %v", i, got, want)
+		}
+		r.End(run)
+		if over := r.Overrun(); over != max(0, want.shifts-8*len(data)) {
+			t.Fatalf("after bool %d of a run: overrun of %d bits, want %d bits of %d bytes", i, over, want.shifts, len(data))
+		}
+	}
+}
+
 func TestReaderIsTheRFCs(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		data := rapid.SliceOfN(rapid.Byte(), 0, 40).Draw(t, "data")
-		probs := rapid.SliceOfN(rapid.Byte(), 0, 600).Draw(t, "probabilities")
+		probs := rapid.SliceOfN(rapid.OneOf(rapid.Byte(), rapid.Just(byte(128))), 0, 600).Draw(t, "probabilities")
 		checkReader(t, data, probs)
+		checkRun(t, data, probs)
 	})
 }
 
@@ -128,5 +170,8 @@ func FuzzReader(f *testing.F) {
 	f.Add([]byte{}, []byte{128})
 	f.Add([]byte{0xff, 0xff}, bytes.Repeat([]byte{0, 1, 128, 254, 255}, 20))
 	f.Add(bytes.Repeat([]byte{0xa5}, 30), bytes.Repeat([]byte{200, 13}, 200))
-	f.Fuzz(func(t *testing.T, data, probs []byte) { checkReader(t, data, probs) })
+	f.Fuzz(func(t *testing.T, data, probs []byte) {
+		checkReader(t, data, probs)
+		checkRun(t, data, probs)
+	})
 }

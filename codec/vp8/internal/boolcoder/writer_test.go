@@ -2,6 +2,7 @@ package boolcoder
 
 import (
 	"bytes"
+	"encoding/binary"
 	"math/rand/v2"
 	"testing"
 
@@ -43,6 +44,89 @@ func TestBoolsRoundTrip(t *testing.T) {
 		}
 		if r.Overrun() != 0 {
 			t.Fatalf("a decoder needs %d bits behind the partition", r.Overrun())
+		}
+	})
+}
+
+// rfcWriter is the encoder of RFC 6386, section 7.3: a byte leaves as soon as it is whole, a bit shifted at a time.
+type rfcWriter struct {
+	out    []byte
+	bottom uint32
+	rng    uint32
+	count  int // shifts until the next byte
+}
+
+func (w *rfcWriter) Bool(b bool, p uint8) {
+	split := 1 + ((w.rng-1)*uint32(p))>>8
+	if b {
+		w.bottom += split
+		w.rng -= split
+	} else {
+		w.rng = split
+	}
+	for w.rng < 128 {
+		w.rng <<= 1
+		if w.bottom>>31 != 0 {
+			i := len(w.out) - 1
+			for ; w.out[i] == 255; i-- {
+				w.out[i] = 0
+			}
+			w.out[i]++
+		}
+		w.bottom <<= 1
+		if w.count--; w.count == 0 {
+			w.out = append(w.out, byte(w.bottom>>24))
+			w.bottom &= 1<<24 - 1
+			w.count = 8
+		}
+	}
+}
+
+// TestWriterIsTheRFCs: bools one by one, and in lists, become the RFC's bytes, and Len always says how many those are so far.
+func TestWriterIsTheRFCs(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1))
+		spread := 1 + rng.IntN(255) // of the probabilities around an end of the range
+		var table Table
+		for i := range table {
+			if table[i] = uint8(1 + rng.IntN(spread)); rng.IntN(2) == 0 {
+				table[i] = -table[i]
+			}
+		}
+		want := rfcWriter{rng: 255, count: 24}
+		var w, lists Writer
+		w.Reset(nil)
+		lists.Reset(nil)
+		for range rapid.IntRange(0, 30).Draw(t, "lists") {
+			var list List
+			for range rng.IntN(60) {
+				i, bit := rng.IntN(TableSize), rng.IntN(256) >= rng.IntN(256)
+				if rng.IntN(20) > 0 {
+					bit = rng.IntN(256) >= int(table[i])
+				}
+				c := uint16(2 * i)
+				if bit {
+					c++
+				}
+				list = binary.LittleEndian.AppendUint16(list, c)
+				want.Bool(bit, table[i])
+				w.Bool(bit, table[i])
+				if w.Len() != len(want.out) {
+					t.Fatalf("%d bytes are said to be out, want %d", w.Len(), len(want.out))
+				}
+			}
+			if lists.List(list, &table); lists.Len() != len(want.out) {
+				t.Fatalf("behind a list %d bytes are said to be out, want %d", lists.Len(), len(want.out))
+			}
+		}
+		for range 32 {
+			want.Bool(false, 128)
+		}
+		if got := w.Finish(); !bytes.Equal(got, want.out) {
+			t.Fatalf("bools become\n%x, want\n%x", got, want.out)
+		}
+		if got := lists.Finish(); !bytes.Equal(got, want.out) {
+			t.Fatalf("lists become\n%x, want\n%x", got, want.out)
 		}
 	})
 }

@@ -1,6 +1,7 @@
 package mode
 
 import (
+	"bytes"
 	"math"
 	"testing"
 
@@ -167,6 +168,40 @@ func TestCountsAreWhatIsWritten(t *testing.T) {
 		want := costOfAll(m, f) - costOfAll(m, &other)
 		if got := counted(f) - counted(&other); got != want {
 			t.Fatalf("by the counts the cost changes by %d, by the modes by %d", got, want)
+		}
+	})
+}
+
+// TestStreamKeepsItsMemory: what has been large enough for a picture is not allocated again.
+func TestStreamKeepsItsMemory(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		f := drawFrame(t)
+		m := drawMap(t, f, 3, 3)
+		var s Stream
+		var first, again boolcoder.Writer
+		add := func() {
+			for row := range m.Rows {
+				for col := range m.Cols {
+					a := m.Around(col, row)
+					s.Add(f, &a)
+				}
+			}
+		}
+		add()
+		first.Reset(nil)
+		s.Write(&first, f)
+		buf := make([]byte, 0, 2*first.Len())
+		allocs := testing.AllocsPerRun(1, func() {
+			s.Reset()
+			add()
+			again.Reset(buf)
+			s.Write(&again, f)
+		})
+		if allocs != 0 {
+			t.Errorf("%v allocations", allocs)
+		}
+		if !bytes.Equal(first.Finish(), again.Finish()) {
+			t.Error("behind Reset the same modes become other bytes")
 		}
 	})
 }

@@ -42,9 +42,17 @@ type prediction struct {
 	has        uint8 // which of the following are there
 	satd       int   // of luma
 	squaredErr int   // of luma and chroma
+	bounds     bounds
 	y          [256]byte
 	u, v       [64]byte
 	coeffs     token.Coeffs // of the residue; Y2 as if there were one
+}
+
+// bounds are what the residue's coefficients cannot exceed: see transform.BoundLuma and transform.BoundChroma.
+type bounds struct {
+	luma, chroma int // energies, for the AC coefficients
+	y2           transform.Peaks
+	chromaDC     int
 }
 
 // What a prediction has.
@@ -54,6 +62,7 @@ const (
 	hasLumaCoeffs
 	hasChromaCoeffs
 	hasSquaredErr
+	hasBounds
 )
 
 // forget begins another macroblock.
@@ -144,6 +153,19 @@ func (c *coder) transformChroma(p *prediction) {
 		p.has |= hasChromaCoeffs
 		transform.ForwardChroma(c.srcU, c.srcV, c.strideUV, p.u[:], p.v[:], 8, p.coeffs[16*token.FirstU:])
 	}
+}
+
+// residueBounds gives the bounds of the residue.
+func (c *coder) residueBounds(p *prediction) *bounds {
+	if p.has&hasBounds == 0 {
+		c.needLuma(p)
+		c.needChroma(p)
+		p.has |= hasBounds
+		b := &p.bounds
+		b.luma, b.y2 = transform.BoundLuma(c.srcY, c.strideY, p.y[:], 16)
+		b.chroma, b.chromaDC = transform.BoundChroma(c.srcU, c.srcV, c.strideUV, p.u[:], p.v[:], 8)
+	}
+	return &p.bounds
 }
 
 // squaredError is the squared error of the prediction as it is.

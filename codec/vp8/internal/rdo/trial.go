@@ -123,10 +123,25 @@ func (c *coder) predictionError(t *trial) int {
 	return c.squaredError(t.p) << quant.DistortionShift
 }
 
+// vanishes tells of a residue, without its coefficients, that all of them would have level 0. It does not see all such residues.
+func (c *coder) vanishes(t *trial) bool {
+	if t.Ref == header.Intra || !t.HasY2() {
+		return false
+	}
+	b, round := c.residueBounds(t.p), rounding(t)
+	return c.plan.Y2.Zeroes(b.y2, round) && c.plan.Y1.ZeroesWithin(b.luma, round) &&
+		c.plan.UV.ZeroesWithin(b.chroma, round) && c.plan.UV.Zeroes([2]int{b.chromaDC, 0}, round)
+}
+
 // scoreWhole tries a trial whose prediction is whole, coded and skipped, and notes the better way.
 func (c *coder) scoreWhole(t *trial) {
-	dist := c.quantizeLuma(t) + c.quantizeChroma(t)
 	skip := &c.f.Costs.Modes.Skip
+	if c.vanishes(t) {
+		t.ends = token.Ends{}
+		t.Skip, t.score, t.tokens = true, c.weigh(t.rate+skip[1], c.predictionError(t)), 0
+		return
+	}
+	dist := c.quantizeLuma(t) + c.quantizeChroma(t)
 	skipped := c.weigh(t.rate+skip[1], c.predictionError(t))
 	if !t.anyEnd() {
 		t.Skip, t.score, t.tokens = true, skipped, 0
@@ -141,9 +156,8 @@ func (c *coder) scoreWhole(t *trial) {
 
 // refine replaces the levels of a trial with a whole prediction by those of the trellis, and decides again whether to skip.
 func (c *coder) refine(t *trial) {
-	if t.Skip && !c.f.Speed.Trellis {
-		return
-	}
+	c.transformLuma(t.p)
+	c.transformChroma(t.p)
 	costs := &c.f.Costs.Tokens
 	above, left := *c.above, c.left
 	score := 0

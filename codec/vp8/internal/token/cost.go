@@ -49,13 +49,11 @@ type PosCosts struct {
 	Level [numTokens]uint16
 	End   uint16 // that the block ends here
 	Goes  uint16 // that it does not; a token behind a zero saves this, because a block cannot end there
-	// short are the costs of coefficients of the magnitudes below shortCosts: behind one that is not zero, and behind a zero.
-	short [2][shortCosts]uint16
-	_     [3]uint16 // to 64 bytes, for fast indexing
+	_     [6]byte
+	// lookup, where the context is 0, has the low and the high bytes of the costs of all contexts as the kernels look them up: by
+	// magnitude, 0 to 2 and then the end, and, 4 apart, by what is in front: a zero, magnitude 1, a larger one, and nothing.
+	lookup [2][16]uint8
 }
-
-// shortCosts: costs of magnitudes below are looked up without their token.
-const shortCosts = 8
 
 // Costs are the costs of tokens by kind of block, position and context.
 type Costs [entropy.NumBlockKinds][16][3]PosCosts
@@ -64,13 +62,28 @@ type Costs [entropy.NumBlockKinds][16][3]PosCosts
 func (c *Costs) Set(probs *entropy.CoeffProbs) {
 	for kind := range c {
 		for pos := range c[kind] {
-			for ctx := range c[kind][pos] {
-				if pos > 0 && Bands[pos] == Bands[pos-1] {
-					c[kind][pos][ctx] = c[kind][pos-1][ctx]
-					continue
-				}
-				c[kind][pos][ctx].set(&probs[kind][Bands[pos]][ctx])
+			here := &c[kind][pos]
+			if pos > 0 && Bands[pos] == Bands[pos-1] {
+				*here = c[kind][pos-1]
+				continue
 			}
+			for ctx := range here {
+				here[ctx].set(&probs[kind][Bands[pos]][ctx])
+			}
+			setLookup(here)
+		}
+	}
+}
+
+func setLookup(here *[3]PosCosts) {
+	for before := range 4 {
+		p := &here[before%3] // nothing in front: context 0, as behind a zero
+		costs := [4]int{p.Of(0), p.Of(1), p.Of(2), int(p.End)}
+		for i, cost := range costs {
+			if before == 0 {
+				cost = max(cost-int(p.Goes), 0) // a block does not end there
+			}
+			here[0].lookup[0][4*before+i], here[0].lookup[1][4*before+i] = uint8(cost), uint8(cost>>8)
 		}
 	}
 }
@@ -95,10 +108,6 @@ func (c *PosCosts) set(p *[11]uint8) {
 		category + cost1(6) + cost1(8) + cost0(10),
 		category + cost1(6) + cost1(8) + cost1(10),
 	}
-	for v := range shortCosts {
-		cost := uint16(c.Of(v))
-		c.short[0][v], c.short[1][v] = cost, cost-c.Goes
-	}
 }
 
 // Of is the cost of a coefficient of magnitude v.
@@ -112,18 +121,8 @@ func (c *Costs) Block(kind, ctx, first int, end uint8, levels *[16]int16) int {
 	for pos := first; pos < int(end); pos++ {
 		v := int(levels[ZigZag[pos&15]])
 		v = max(v, -v)
-		if v < shortCosts {
-			total += int(p.short[behindZero][v])
-		} else {
-			total += p.Of(v)
-			if behindZero != 0 {
-				total -= int(p.Goes)
-			}
-		}
-		behindZero = 0
-		if v == 0 {
-			behindZero = 1
-		}
+		total += p.Of(v) - int(p.Goes)&behindZero
+		behindZero = (v - 1) >> 63 // all bits, or none
 		p = &costs[(pos+1)&15][min(v, 2)]
 	}
 	if end < 16 {
@@ -132,40 +131,36 @@ func (c *Costs) Block(kind, ctx, first int, end uint8, levels *[16]int16) int {
 	return total
 }
 
-// Luma is the cost of the luma blocks of a macroblock, with the Y2 block where there is one. It updates the contexts.
+// Luma is the cost of the tokens of a macroblock's luma blocks and, where there is one, of its Y2 block. It updates the contexts.
 func (c *Costs) Luma(above, left *Context, hasY2 bool, levels *Coeffs, ends *Ends) int {
-	total, kind, first := 0, entropy.BlockYWithDC, 0
-	if hasY2 {
-		total = c.Block(entropy.BlockY2, int(above[8]+left[8]), 0, ends[Y2], levels.Block(Y2))
-		above[8] = min(ends[Y2], 1)
-		left[8] = above[8]
-		kind, first = entropy.BlockYAfterY2, 1
+	if !hasY2 {
+		return c.luma(entropy.BlockYWithDC, 0, above, left, levels, ends)
 	}
+	y2 := c.Block(entropy.BlockY2, int(above[8]+left[8]), 0, ends[Y2], levels.Block(Y2))
+	above[8] = min(ends[Y2], 1)
+	left[8] = above[8]
+	return y2 + c.luma(entropy.BlockYAfterY2, 1, above, left, levels, ends)
+}
+
+func (c *Costs) lumaGo(kind, first int, above, left *Context, levels *Coeffs, ends *Ends) int {
+	total := 0
 	for b := range FirstU {
-		a, l := &above[b&3], &left[b>>2]
-		if end := ends[b]; end == 0 {
-			total += int(c[kind][first][*a+*l].End)
-			*a, *l = 0, 0
-		} else {
-			total += c.Block(kind, int(*a+*l), first, end, levels.Block(b))
-			*a, *l = 1, 1
-		}
+		total += c.Block(kind, ContextOf(above, left, b), first, ends[b], levels.Block(b))
+		SetContext(above, left, b, ends[b])
 	}
 	return total
 }
 
-// Chroma is the cost of the chroma blocks of a macroblock. It updates the contexts.
+// Chroma is the cost of the tokens of a macroblock's chroma blocks. It updates the contexts.
 func (c *Costs) Chroma(above, left *Context, levels *Coeffs, ends *Ends) int {
+	return c.chroma(above, left, levels, ends)
+}
+
+func (c *Costs) chromaGo(above, left *Context, levels *Coeffs, ends *Ends) int {
 	total := 0
 	for b := FirstU; b < Y2; b++ {
-		a, l := &above[aboveIndex[b]], &left[leftIndex[b]]
-		if end := ends[b]; end == 0 {
-			total += int(c[entropy.BlockChroma][0][*a+*l].End)
-			*a, *l = 0, 0
-		} else {
-			total += c.Block(entropy.BlockChroma, int(*a+*l), 0, end, levels.Block(b))
-			*a, *l = 1, 1
-		}
+		total += c.Block(entropy.BlockChroma, ContextOf(above, left, b), 0, ends[b], levels.Block(b))
+		SetContext(above, left, b, ends[b])
 	}
 	return total
 }

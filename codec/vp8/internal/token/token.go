@@ -2,6 +2,8 @@
 // (RFC 6386, section 13).
 package token
 
+//go:generate go run -C ../_generate . token
+
 import (
 	"salsify/codec/vp8/internal/boolcoder"
 	"salsify/codec/vp8/internal/entropy"

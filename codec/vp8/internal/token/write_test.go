@@ -1,6 +1,7 @@
 package token_test
 
 import (
+	"bytes"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -79,13 +80,7 @@ func inOrder(macroblocks []*macroblock, f func(m *macroblock, above, left *token
 func writeAll(macroblocks []*macroblock, probs *entropy.CoeffProbs) []byte {
 	var w boolcoder.Writer
 	w.Reset(nil)
-	inOrder(macroblocks, func(m *macroblock, above, left *token.Context) {
-		if m.skip {
-			token.Skip(above, left, m.hasY2)
-		} else {
-			token.Write(&w, probs, above, left, m.hasY2, &m.coeffs, &m.ends)
-		}
-	})
+	streamOf(macroblocks).Write(&w, probs)
 	return w.Finish()
 }
 
@@ -97,6 +92,11 @@ func countAll(macroblocks []*macroblock) *token.Counts {
 
 func streamOf(macroblocks []*macroblock) *token.Stream {
 	s := new(token.Stream)
+	addAll(s, macroblocks)
+	return s
+}
+
+func addAll(s *token.Stream, macroblocks []*macroblock) {
 	inOrder(macroblocks, func(m *macroblock, above, left *token.Context) {
 		if m.skip {
 			token.Skip(above, left, m.hasY2)
@@ -104,10 +104,9 @@ func streamOf(macroblocks []*macroblock) *token.Stream {
 			s.Add(above, left, m.hasY2, &m.coeffs, &m.ends)
 		}
 	})
-	return s
 }
 
-// costAll is what the tokens cost, block by block.
+// costAll is what the tokens cost.
 func costAll(macroblocks []*macroblock, probs *entropy.CoeffProbs) (total int) {
 	var costs token.Costs
 	costs.Set(probs)
@@ -116,21 +115,7 @@ func costAll(macroblocks []*macroblock, probs *entropy.CoeffProbs) (total int) {
 			token.Skip(above, left, m.hasY2)
 			return
 		}
-		block := func(b, kind, first int) {
-			total += costs.Block(kind, token.ContextOf(above, left, b), first, m.ends[b], m.coeffs.Block(b))
-			token.SetContext(above, left, b, m.ends[b])
-		}
-		luma, first := entropy.BlockYWithDC, 0
-		if m.hasY2 {
-			block(token.Y2, entropy.BlockY2, 0)
-			luma, first = entropy.BlockYAfterY2, 1
-		}
-		for b := range token.FirstU {
-			block(b, luma, first)
-		}
-		for b := token.FirstU; b < token.Y2; b++ {
-			block(b, entropy.BlockChroma, 0)
-		}
+		total += costs.Luma(above, left, m.hasY2, &m.coeffs, &m.ends) + costs.Chroma(above, left, &m.coeffs, &m.ends)
 	})
 	return total
 }
@@ -240,6 +225,32 @@ func TestCountsAreWhatIsWritten(t *testing.T) {
 			t.Fatalf("by the counts the cost changes by %d, by the tokens by %d", got, want)
 		}
 	})
+}
+
+// TestStreamKeepsItsMemory: what has been large enough for a picture is not allocated again.
+func TestStreamKeepsItsMemory(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 5))
+	var macroblocks []*macroblock
+	for range 10 * columns {
+		macroblocks = append(macroblocks, randomMacroblock(rng))
+	}
+	s := streamOf(macroblocks)
+	var first, again boolcoder.Writer
+	first.Reset(nil)
+	s.Write(&first, &entropy.DefaultCoeff)
+	buf := make([]byte, 0, 2*first.Len())
+	allocs := testing.AllocsPerRun(3, func() {
+		s.Reset()
+		addAll(s, macroblocks)
+		again.Reset(buf)
+		s.Write(&again, &entropy.DefaultCoeff)
+	})
+	if allocs != 0 {
+		t.Errorf("%v allocations", allocs)
+	}
+	if !bytes.Equal(first.Finish(), again.Finish()) {
+		t.Error("behind Reset the same tokens become other bytes")
+	}
 }
 
 // TestBestProbabilitiesAreCheapest: the probabilities that the counts suggest make the partition shorter than any others.
