@@ -101,7 +101,8 @@ func (c *coder) finish() {
 	if t.YMode == entropy.BPred {
 		c.refineBPred(t)
 	} else {
-		if c.f.Speed.Trellis {
+		// Where all levels are 0 with the usual dead zone, the trellis seldom finds one that pays.
+		if c.f.Speed.Trellis && !(c.f.Speed.EarlySkip && !t.anyEnd()) {
 			c.refine(t)
 		}
 		if !t.anyEnd() {
