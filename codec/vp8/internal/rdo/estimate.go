@@ -1,7 +1,6 @@
 package rdo
 
 import (
-	"salsify/codec/vp8/internal/entropy"
 	"salsify/codec/vp8/internal/quant"
 	"salsify/codec/vp8/internal/token"
 )
@@ -14,27 +13,19 @@ func (f *Frame) EstimateTokens(plans *[4]Plan, every int) int {
 		m := f.Modes.At(i%f.Modes.Cols, i/f.Modes.Cols)
 		plan := &plans[m.Segment]
 		coeffs := &f.Kept[i]
-		var above, left token.Context
-		rate, any := 0, uint8(0)
-		block := func(b, kind, first int, q *quant.Quantizer) {
-			var levels [16]int16
-			end, _ := q.Quantize(coeffs.Block(b), &levels, first, quant.RoundInter)
-			any |= end
-			rate += f.Costs.Tokens.Block(kind, token.ContextOf(&above, &left, b), first, end, &levels)
-			token.SetContext(&above, &left, b, end)
+		var levels token.Coeffs
+		var ends token.Ends
+		hasY2 := m.HasY2()
+		_, first := lumaKind(hasY2)
+		plan.Y1.QuantizeBlocks(coeffs[:], levels[:], ends[:token.FirstU], first, quant.RoundInter)
+		const chroma = 16 * token.FirstU
+		plan.UV.QuantizeBlocks(coeffs[chroma:], levels[chroma:], ends[token.FirstU:token.Y2], 0, quant.RoundInter)
+		if hasY2 {
+			ends[token.Y2], _ = plan.Y2.Quantize(coeffs.Block(token.Y2), levels.Block(token.Y2), 0, quant.RoundInter)
 		}
-		kind, first := lumaKind(m.HasY2())
-		if m.HasY2() {
-			block(token.Y2, entropy.BlockY2, 0, &plan.Y2)
-		}
-		for b := range token.FirstU {
-			block(b, kind, first, &plan.Y1)
-		}
-		for b := token.FirstU; b < token.Y2; b++ {
-			block(b, entropy.BlockChroma, 0, &plan.UV)
-		}
-		if any != 0 { // else the macroblock is skipped
-			total += rate
+		if ends != (token.Ends{}) { // else the macroblock is skipped
+			var above, left token.Context
+			total += f.Costs.Tokens.Luma(&above, &left, hasY2, &levels, &ends) + f.Costs.Tokens.Chroma(&above, &left, &levels, &ends)
 		}
 	}
 	return total

@@ -93,26 +93,13 @@ func (c *coder) quantizeChroma(t *trial) (dist int) {
 // lumaRate is the rate of a trial's luma tokens.
 func (c *coder) lumaRate(t *trial) (rate int) {
 	above, left := *c.above, c.left
-	kind, first := lumaKind(t.HasY2())
-	if t.HasY2() {
-		rate = c.f.Costs.Tokens.Block(entropy.BlockY2, token.ContextOf(&above, &left, token.Y2), 0, t.ends[token.Y2], t.levels.Block(token.Y2))
-	}
-	for b, end := range t.ends[:token.FirstU] {
-		rate += c.f.Costs.Tokens.Block(kind, token.ContextOf(&above, &left, b), first, end, t.levels.Block(b))
-		token.SetContext(&above, &left, b, end)
-	}
-	return rate
+	return c.f.Costs.Tokens.Luma(&above, &left, t.HasY2(), &t.levels, &t.ends)
 }
 
 // chromaRate is the rate of a trial's chroma tokens.
 func (c *coder) chromaRate(t *trial) (rate int) {
 	above, left := *c.above, c.left
-	for b := token.FirstU; b < token.Y2; b++ {
-		end := t.ends[b]
-		rate += c.f.Costs.Tokens.Block(entropy.BlockChroma, token.ContextOf(&above, &left, b), 0, end, t.levels.Block(b))
-		token.SetContext(&above, &left, b, end)
-	}
-	return rate
+	return c.f.Costs.Tokens.Chroma(&above, &left, &t.levels, &t.ends)
 }
 
 // weigh puts rate and distortion together.
