@@ -23,7 +23,7 @@ var efforts = [MaxEffort + 1]effort{
 	0: {
 		rdo: rdo.Speed{
 			Refs: 1, Step: 4, Candidates: 1,
-			IntraGate: 8, IntraModes: 1, EarlySkip: true,
+			KeyBModes: 2, IntraGate: 8, IntraModes: 1, EarlySkip: true,
 		},
 		filterRows: 16,
 		filterStep: 1,
@@ -31,7 +31,7 @@ var efforts = [MaxEffort + 1]effort{
 	1: {
 		rdo: rdo.Speed{
 			Refs: 1, Step: 8, Subpel: true, Candidates: 1,
-			IntraGate: 8, IntraModes: 1, EarlySkip: true,
+			KeyBModes: 2, IntraGate: 8, IntraModes: 1, EarlySkip: true,
 		},
 		filterRows: 16,
 		filterStep: 1,
@@ -39,7 +39,7 @@ var efforts = [MaxEffort + 1]effort{
 	2: {
 		rdo: rdo.Speed{
 			Refs: 1, Step: 8, Subpel: true, Candidates: 1,
-			IntraGate: 10, IntraModes: 1, BModes: 1, EarlySkip: true,
+			KeyBModes: 2, IntraGate: 10, IntraModes: 1, BModes: 1, EarlySkip: true,
 		},
 		filterRows: 8,
 		filterStep: 2,
@@ -47,7 +47,7 @@ var efforts = [MaxEffort + 1]effort{
 	3: {
 		rdo: rdo.Speed{
 			Refs: 1, Step: 8, Subpel: true, Diagonals: true, Candidates: 1,
-			IntraGate: 10, IntraModes: 1, BModes: 1, Trellis: true, EarlySkip: true,
+			KeyBModes: 3, IntraGate: 10, IntraModes: 1, BModes: 1, Trellis: true, EarlySkip: true,
 		},
 		filterRows: 8,
 		filterStep: 2,
@@ -55,7 +55,7 @@ var efforts = [MaxEffort + 1]effort{
 	4: {
 		rdo: rdo.Speed{
 			Refs: 2, Step: 8, Subpel: true, Diagonals: true, Candidates: 2,
-			IntraGate: 11, IntraModes: 1, BModes: 2, Trellis: true, EarlySkip: true,
+			KeyBModes: 3, IntraGate: 11, IntraModes: 1, BModes: 2, Trellis: true, EarlySkip: true,
 		},
 		filterRows: 8,
 		filterStep: 2,
@@ -63,7 +63,7 @@ var efforts = [MaxEffort + 1]effort{
 	5: {
 		rdo: rdo.Speed{
 			Refs: 2, Step: 8, Subpel: true, Diagonals: true, Candidates: 2, Splits: 1, SplitGate: 48,
-			IntraGate: 12, IntraModes: 1, BModes: 2, Trellis: true, EarlySkip: true,
+			KeyBModes: 3, IntraGate: 12, IntraModes: 1, BModes: 2, Trellis: true, EarlySkip: true,
 		},
 		filterRows: 8,
 		filterStep: 2,
@@ -71,7 +71,7 @@ var efforts = [MaxEffort + 1]effort{
 	6: {
 		rdo: rdo.Speed{
 			Refs: 2, Step: 8, Subpel: true, Diagonals: true, Candidates: 3, Splits: 1, SplitGate: 32,
-			IntraGate: 16, IntraModes: 1, BModes: 3, Trellis: true, EarlySkip: true,
+			KeyBModes: 5, IntraGate: 16, IntraModes: 1, BModes: 3, Trellis: true, EarlySkip: true,
 		},
 		filterRows: 4,
 		filterStep: 2,
@@ -79,7 +79,7 @@ var efforts = [MaxEffort + 1]effort{
 	7: {
 		rdo: rdo.Speed{
 			Refs: 3, Step: 8, Subpel: true, Diagonals: true, Candidates: 3, Splits: 2, SplitGate: 16,
-			IntraGate: 20, IntraModes: 2, BModes: 3, Trellis: true, EarlySkip: true,
+			KeyBModes: 5, IntraGate: 20, IntraModes: 2, BModes: 3, Trellis: true, EarlySkip: true,
 		},
 		filterRows: 4,
 		filterStep: 2,
@@ -88,7 +88,7 @@ var efforts = [MaxEffort + 1]effort{
 	8: {
 		rdo: rdo.Speed{
 			Refs: 3, Step: 16, Subpel: true, Diagonals: true, Candidates: 4, Splits: 2, SplitGate: 8,
-			IntraGate: 32, IntraModes: 2, BModes: 4, Trellis: true,
+			KeyBModes: 10, IntraGate: 32, IntraModes: 2, BModes: 4, Trellis: true,
 		},
 		filterRows: 2,
 		filterStep: 2,
@@ -97,7 +97,7 @@ var efforts = [MaxEffort + 1]effort{
 	9: {
 		rdo: rdo.Speed{
 			Refs: 3, Step: 16, Subpel: true, Diagonals: true, Candidates: 6, Splits: 2, SplitGate: 4,
-			IntraGate: 64, IntraModes: 3, BModes: 5, Trellis: true,
+			KeyBModes: 10, IntraGate: 64, IntraModes: 3, BModes: 5, Trellis: true,
 		},
 		filterRows: 1,
 		filterStep: 2,
@@ -106,7 +106,7 @@ var efforts = [MaxEffort + 1]effort{
 	10: {
 		rdo: rdo.Speed{
 			Refs: 3, Step: 32, Subpel: true, Diagonals: true, Candidates: 8, Splits: 2,
-			IntraGate: rdo.NoGate, IntraModes: 4, BModes: 10, Trellis: true,
+			KeyBModes: 10, IntraGate: rdo.NoGate, IntraModes: 4, BModes: 10, Trellis: true,
 		},
 		filterRows: 1,
 		filterStep: 2,

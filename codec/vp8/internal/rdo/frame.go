@@ -101,6 +101,7 @@ type Speed struct {
 	Splits     int  // split shapes to try: 0 none, 1 the 8x8 ones, 2 also 4x4
 	SplitGate  int  // bits that the tokens of the whole macroblock must take for splits to be tried
 	BModes     int  // 4x4 modes to code on trial for each block, 0 to do without BPred on interframes
+	KeyBModes  int  // the same on key frames, at least 1
 	IntraModes int  // 16x16 modes to code on trial
 	IntraGate  int  // intra modes are looked at if the best one's SATD is below so many eighths of the best inter one's
 	Trellis    bool // the levels of the chosen mode come from the trellis

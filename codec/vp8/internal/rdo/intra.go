@@ -84,9 +84,9 @@ func (c *coder) tryBPred(uvMode uint8, uvRate int) {
 	a.Here = &t.Macroblock
 	aboveRight := c.fillWork()
 	above, left := *c.above, c.left
-	modes := entropy.NumBModes
-	if !c.f.Header.Key {
-		modes = c.f.Speed.BModes
+	modes := c.f.Speed.BModes
+	if c.f.Header.Key {
+		modes = c.f.Speed.KeyBModes
 	}
 	for b := range token.FirstU {
 		if t.score >= c.best.score {
