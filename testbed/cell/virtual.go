@@ -57,14 +57,18 @@ func (r *run) runEndpoint(ctx context.Context, parameters string) error {
 		return wrong("system", "%s: more arguments of the programs mean nothing in virtual time, where no program runs", r.config.System)
 	}
 	width, height := r.video.Size()
+	machine := virtual.Board
+	if r.config.EncodeTime == Server {
+		machine = virtual.Reference
+	}
 	config := virtual.Config{
 		Sender: sender.Config{
 			Width: width, Height: height, Mode: asked.Mode, MaxEffort: cmp.Or(asked.Effort, sender.DefaultMaxEffort),
-			Goroutines: virtual.Reference.Cores,
+			Goroutines: machine.Cores,
 		},
 		Rate: r.video.Rate(), Draw: r.video.Picture, Up: r.network.down, Down: r.network.up, // there, up is the video's way
 		Duration:   r.config.Duration,
-		EncodeTime: virtual.Reference.Encode, DecodeTime: virtual.Reference.Decode, Measured: r.config.EncodeTime == Measured,
+		EncodeTime: machine.Encode, DecodeTime: machine.Decode, Measured: r.config.EncodeTime == Measured,
 		Score: r.score(ctx), ScoreEvery: r.config.Every,
 	}
 	config.Up.Log = func(p link.Record) { r.seen.downPackets = append(r.seen.downPackets, p) }

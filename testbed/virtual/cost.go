@@ -24,7 +24,7 @@ type Decoding struct {
 // Machine is a model of how long the codec takes on a computer: Encode and Decode are for Config.EncodeTime and DecodeTime. Sender and
 // receiver are taken to have such a computer each, with nothing else to do.
 type Machine struct {
-	// Cores is how many candidates are encoded at the same time, and how many goroutines one candidate can use.
+	// Cores is how many goroutines can work at the same time.
 	Cores int
 	// Scale is how many times longer everything takes than on the machine that the model was fitted to.
 	Scale float64
@@ -33,33 +33,42 @@ type Machine struct {
 // Reference is the machine that the model was fitted to: 2 cores of a Xeon with AVX-512 as cloud providers rent them out.
 var Reference = Machine{Cores: 2, Scale: 1}
 
+// Board is a computer a third as fast, such as robots and drones carry. A sender uses the time that it has, so a virtual call of a
+// Board takes about a third of the work that one of the Reference takes: it is what makes virtual time fast.
+var Board = Machine{Cores: 2, Scale: 6}
+
 // cost is what work takes on one core: each million pixels takes pixels milliseconds, and with x kilobytes for each million pixels
 // density * x^(3/4) more, since a second coefficient of a block costs less than the first.
 type cost struct{ pixels, density float64 }
 
 // The costs, fitted by least squares of the relative error to what BenchmarkCosts printed (talk_duo regrained light, 1280x720 and
-// 640x360, quantizer indices 10 to 110). Of the figures for one effort half lie within 10 % of the fit, and nine of ten within 20 %;
-// as much as between two runs on that machine, which was shared. Effort 7 was smoothed between its neighbours.
+// 640x360, quantizer indices 10 to 110). Of the figures for one effort half lie within 15 % of the fit, and nine of ten within 33 %;
+// as much as between two runs on that machine, which was shared.
 var (
 	interCosts = [vp8.MaxEffort + 1]cost{
-		0:  {13.5, 2.1},
-		1:  {13.4, 3.4},
-		2:  {14.8, 3.3},
-		3:  {19.8, 4.7},
-		4:  {22.0, 6.4},
-		5:  {15.7, 12.1},
-		6:  {18.6, 13.3},
-		7:  {22.0, 18.0},
-		8:  {105, 18.6},
-		9:  {99.3, 25.5},
-		10: {133, 28.1},
+		0:  {3.9, 0.9},
+		1:  {4.4, 1.4},
+		2:  {4.9, 1.4},
+		3:  {6.5, 2.0},
+		4:  {7.4, 3.7},
+		5:  {7.2, 5.9},
+		6:  {7.5, 7.0},
+		7:  {8.0, 9.0},
+		8:  {42, 10.4},
+		9:  {44, 13.0},
+		10: {52, 14.0},
 	}
-	keyCost    = cost{64.6, 5.7} // any effort up to 5, which is what a live sender uses
-	decodeCost = cost{2.7, 0.77}
+	keyCost    = cost{22, 1.5} // any effort up to 2, which is what a live sender uses
+	decodeCost = cost{1.3, 0.4}
 )
 
-// split is how much of a candidate's work a further goroutine takes off the first; the rest is waiting for the row above.
-const split = 0.8
+const (
+	// further is what a candidate takes after the first of the same picture, as a share of what it takes alone (measured: 0.5 to
+	// 0.8, and mostly 0.7 below effort 4).
+	further = 0.7
+	// split is how much of the work a further goroutine takes off the first; the rest is waiting for the row above.
+	split = 0.8
+)
 
 // alone is the time on one core.
 func (c cost) alone(width, height, bytes int) time.Duration {
@@ -72,19 +81,21 @@ func (c cost) alone(width, height, bytes int) time.Duration {
 
 // Encode is for Config.EncodeTime.
 func (m Machine) Encode(e Encoding) time.Duration {
-	var longest, all time.Duration
+	var all time.Duration
+	goroutines := 1
 	for i, o := range e.Options {
 		c := interCosts[min(max(o.Effort, 0), vp8.MaxEffort)]
 		if e.Key {
 			c = keyCost
 		}
 		alone := c.alone(e.Width, e.Height, e.Bytes[i])
+		if i > 0 {
+			alone = time.Duration(further * float64(alone))
+		}
 		all += alone
-		goroutines := min(max(o.Goroutines, 1), m.cores())
-		longest = max(longest, time.Duration(float64(alone)/(1+split*float64(goroutines-1))))
+		goroutines = max(goroutines, min(o.Goroutines, m.cores()))
 	}
-	// Candidates side by side take no longer than one alone, as long as each has a core (measured: within 5 %).
-	return m.scaled(max(longest, all/time.Duration(m.cores())))
+	return m.scaled(time.Duration(float64(all) / (1 + split*float64(goroutines-1))))
 }
 
 // Decode is for Config.DecodeTime.

@@ -24,23 +24,21 @@ func processTime() time.Duration {
 	return time.Duration(u.Utime.Nano())
 }
 
-// BenchmarkSpeed measures how much faster than real time virtual time runs with the model of the Reference machine, and how many seconds of
+// BenchmarkSpeed measures how much faster than real time virtual time runs with the models of both machines, and how many seconds of
 // user time a virtual second takes: on two cores the one cannot be more than 2 divided by the other. The video is the clip of
 // BenchmarkCosts, forth and back; every fifth picture shown is scored.
 //
-//	go test ./testbed/virtual -run '^$' -bench Speed/reference -benchtime 1x -count 3
+//	go test ./testbed/virtual -run '^$' -bench Speed/board -benchtime 1x -count 3
 func BenchmarkSpeed(b *testing.B) {
 	const lasts = 20 * time.Second
 	for _, m := range []struct {
-		name   string
-		scale  float64
-		effort int
+		name    string
+		machine Machine
 	}{
-		{"reference", 1, sender.DefaultMaxEffort},
-		{"effort 1", 1, 1},
-		{"three times slower", 3, sender.DefaultMaxEffort},
+		{"board", Board},
+		{"reference", Reference},
 	} {
-		machine := Machine{Cores: Reference.Cores, Scale: m.scale}
+		machine := m.machine
 		for _, height := range []int{720, 360} {
 			clip := costClip(b, height, 60)
 			pingpong := func(n uint64) *image.YCbCr {
@@ -57,7 +55,7 @@ func BenchmarkSpeed(b *testing.B) {
 						start, user := time.Now(), processTime()
 						r, err := Run(Config{
 							Sender: sender.Config{
-								Width: clip[0].Rect.Dx(), Height: height, MaxEffort: m.effort, Goroutines: machine.Cores,
+								Width: clip[0].Rect.Dx(), Height: height, MaxEffort: sender.DefaultMaxEffort, Goroutines: machine.Cores,
 							},
 							Rate:     rate,
 							Draw:     drawn(pingpong),
