@@ -150,7 +150,22 @@ func encodeTogether(all []*encoder, goroutines int) {
 		e.start(e.options.Quantizer)
 	}
 	codeMacroblocks(all, goroutines)
-	inParallel(len(all), goroutines, func(i int) { all[i].deliver(all[i].attempt()) })
+	finish(all, goroutines)
+	for _, e := range all {
+		e.deliver(e.result, e.err)
+	}
+}
+
+// finish does the steps 4 to 6 for encoders of one picture, with what does not need each other at the same time.
+func finish(all []*encoder, goroutines int) {
+	inParallel(2*len(all), goroutines, func(i int) {
+		if e := all[i/2]; i%2 == 0 {
+			e.chooseFilter()
+		} else {
+			e.chooseProbabilities()
+		}
+	})
+	inParallel(len(all), goroutines, func(i int) { all[i].result, all[i].err = all[i].attempt() })
 }
 
 // inParallel calls f with 0 to n-1, in up to so many goroutines.
@@ -161,11 +176,12 @@ func inParallel(n, goroutines int, f func(i int)) {
 		}
 		return
 	}
+	var next atomic.Int32
 	var all sync.WaitGroup
-	for g := range min(n, goroutines) {
+	for range min(n, goroutines) {
 		all.Go(func() {
-			for i := g; i < n; i += goroutines {
-				f(i)
+			for i := next.Add(1) - 1; int(i) < n; i = next.Add(1) - 1 {
+				f(int(i))
 			}
 		})
 	}
@@ -176,7 +192,6 @@ func inParallel(n, goroutines int, f func(i int)) {
 func (e *encoder) deliver(a *attempt, err error) {
 	s, c := e.state, e.candidate
 	if err == nil {
-		a.stats.SquaredErr, a.stats.SSIM = compare(e.source, a.picture, s.width, s.height)
 		*c = Candidate{Frame: a.frame, State: s.next(&a.header, a.frame, a.picture, s.pool, a.segments), Stats: a.stats}
 	} else {
 		c.Err = err
@@ -209,6 +224,8 @@ type encoder struct {
 	state     *State
 	options   *Options
 	candidate *Candidate
+	result    *attempt // the last one, or err
+	err       error
 	leader    *encoder // the one before it of the same picture that has measured the source; nil: none
 	source    *picture.Picture
 	header    header.Frame
@@ -247,7 +264,7 @@ func (e *encoder) end() {
 	e.source, e.trial = nil, nil
 	e.rdo.Source, e.rdo.Recon = nil, nil
 	e.rdo.Refs = [header.NumRefs]*picture.Picture{}
-	e.state, e.options, e.candidate, e.leader = nil, nil, nil, nil
+	e.state, e.options, e.candidate, e.leader, e.result, e.err = nil, nil, nil, nil, nil, nil
 }
 
 // copySource copies the visible picture and repeats its last column and row up to whole macroblocks.
@@ -272,8 +289,10 @@ func copyPlane(dst *picture.Plane, src []byte, stride, w, h int) {
 // encode does the steps 2 to 6 with one quantizer index.
 func (e *encoder) encode(quantizer int) (*attempt, error) {
 	e.start(quantizer)
-	codeMacroblocks([]*encoder{e}, e.options.Goroutines)
-	return e.attempt()
+	one := []*encoder{e}
+	codeMacroblocks(one, e.options.Goroutines)
+	finish(one, max(e.options.Goroutines, 1))
+	return e.result, e.err
 }
 
 // start does step 2 and gets step 3 ready.
@@ -286,16 +305,16 @@ func (e *encoder) start(quantizer int) {
 	f.Start()
 }
 
-// attempt does the steps 4 to 6. The attempt's picture has one holder, for the State that it becomes.
+// attempt does step 6. The attempt's picture has one holder, for the State that it becomes.
 func (e *encoder) attempt() (*attempt, error) {
-	e.chooseFilter()
-	e.chooseProbabilities()
 	frame, err := e.write()
 	if err != nil {
 		e.rdo.Recon.Drop()
 		return nil, err
 	}
-	return &attempt{frame: frame, header: e.header, picture: e.rdo.Recon, segments: e.segmentMap(), stats: e.stats()}, nil
+	a := &attempt{frame: frame, header: e.header, picture: e.rdo.Recon, segments: e.segmentMap(), stats: e.stats()}
+	a.stats.SquaredErr, a.stats.SSIM = compare(e.source, a.picture, e.state.width, e.state.height)
+	return a, nil
 }
 
 // codeMacroblocks does step 3 for encoders of one picture. With several goroutines each takes every n-th row; a row stays two
