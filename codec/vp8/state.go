@@ -108,6 +108,26 @@ func (s *State) Release() {
 	}
 }
 
+// Share returns another State of the same name and contents, which is released on its own: what one owner releases stays with the other.
+// Nothing is copied but references. The error wraps ErrReleased or ErrSize.
+func (s *State) Share() (*State, error) {
+	if err := s.use(); err != nil {
+		return nil, err
+	}
+	defer s.unuse()
+	other := &State{
+		id: s.id, width: s.width, height: s.height, scale: s.scale, context: s.context, segments: s.segments, memory: s.memory,
+		refs: s.refs, pool: s.pool,
+	}
+	other.users.Store(1)
+	for _, ref := range other.refs {
+		if ref != nil {
+			ref.Hold()
+		}
+	}
+	return other, nil
+}
+
 // use keeps the State's pictures alive during a call.
 func (s *State) use() error {
 	if s.width == 0 {

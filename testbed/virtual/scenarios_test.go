@@ -341,7 +341,7 @@ func TestScenarios(t *testing.T) {
 				fresh(12*second, 213, 290),
 				freeze(0, 14*second, 10048, 10500),
 				delay95(13*second, 14*second, 81.3, 120),
-				queue(9960, 13500),
+				queue(14547, 19700),
 				endQueue(0, 6250),
 			},
 		},

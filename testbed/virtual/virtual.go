@@ -103,6 +103,7 @@ type encoded struct {
 	captured time.Time
 	ssim     float64
 	id       vp8.ID
+	made     *made // nil: it has been decoded, or is too old
 }
 
 // packet is a packet of video on its way.
@@ -314,8 +315,9 @@ func (w *World) decide(e *encoding) {
 		c := &e.candidates[d.Chosen]
 		d.Bytes = len(c.Frame)
 		w.encoded[d.Frame] = encoded{
-			picture: e.job.Picture.Number, captured: e.job.Picture.Captured, ssim: c.Stats.SSIM, id: c.State.ID(),
+			picture: e.job.Picture.Number, captured: e.job.Picture.Captured, ssim: c.Stats.SSIM, id: c.State.ID(), made: w.share(e.job, c),
 		}
+		w.forget(d.Frame)
 	}
 	w.result.Decisions = append(w.result.Decisions, d)
 }
