@@ -110,7 +110,7 @@ func (s *session) run(args []string) error {
 	flags.IntVar(&c.Repeat, "repeat", 1, "number of this run among those with the same seed; each has its own losses")
 	clipOptions := clipFlags(flags, &c.Clip)
 	flags.BoolVar(&c.Virtual, "virtual", false, "in virtual time: our own systems only, the same every time, and 3 or more times as fast as real time on 2 cores")
-	encodeTime := flags.String("encode-time", string(cell.Modelled), "in virtual time, how long encoding takes: model (a small board, as robots carry), server (six times as fast), or measured as it runs (then runs differ)")
+	encodeTime := flags.String("encode-time", string(cell.Modelled), "in virtual time, how long encoding takes: model (a small board, as robots carry), server (eight times as fast), or measured as it runs (then runs differ)")
 	flags.IntVar(&c.Every, "score-every", cell.DefaultEvery, "compare every how many-th picture with its source")
 	flags.Float64Var(&c.MaxLoad, "max-load", cell.DefaultMaxLoad, "wait until other programs use no more than this share of the processors")
 	flags.DurationVar(&c.Patience, "patience", cell.DefaultPatience, "how long to wait for that")

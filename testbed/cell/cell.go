@@ -66,7 +66,7 @@ type EncodeTime string
 // The sources of the codec's time.
 const (
 	Modelled EncodeTime = "model"    // virtual.Board, by a table that was measured once: two runs are the same, bit by bit
-	Server   EncodeTime = "server"   // virtual.Reference, the same for a computer six times as fast
+	Server   EncodeTime = "server"   // virtual.Reference, the same for a computer eight times as fast
 	Measured EncodeTime = "measured" // what it takes now, here
 )
 

@@ -33,9 +33,9 @@ type Machine struct {
 // Reference is the machine that the model was fitted to: 2 cores of a Xeon with AVX-512 as cloud providers rent them out.
 var Reference = Machine{Cores: 2, Scale: 1}
 
-// Board is a computer a sixth as fast, such as robots and drones carry. A sender uses the time that it has, so a virtual call of a
-// Board takes about a sixth of the encoding that one of the Reference takes: it is what makes virtual time fast.
-var Board = Machine{Cores: 2, Scale: 6}
+// Board is a computer an eighth as fast, such as robots and drones carry. A sender uses the time that it has, so a virtual call of a
+// Board takes about an eighth of the encoding that one of the Reference takes: it is what makes virtual time fast.
+var Board = Machine{Cores: 2, Scale: 8}
 
 // cost is what work takes on one core: each million pixels takes pixels milliseconds, and with x kilobytes for each million pixels
 // density * x^(3/4) more, since a second coefficient of a block costs less than the first.
