@@ -126,7 +126,6 @@ func New(config Config, now time.Time) (*Sender, error) {
 		path:     capacity.New(capacity.Config{Tolerance: config.Tolerance, Initial: initialCapacity}, now),
 		limit:    limit{rate: config.MaxBitrate, last: now},
 		ledger:   ledger.NewSent(first, wire.StateName(id[:])),
-		sizes:    sizes{lone: config.Mode != Salsify},
 		effort:   newEffort(config.MaxEffort),
 		sequence: 1,
 		lastSent: now,

@@ -4,7 +4,7 @@ import "math"
 
 // What a frame will take at a quantizer is foretold from what the last ones took: the logarithm of the size falls about
 // linearly with the quantizer index, since the quantizers' steps grow exponentially. Each picture gives a point for each
-// candidate, all from one source state, so the line through them has the right slope for the content. In modes with one candidate
+// candidate, all from one source state, so the line through them has the right slope for the content. Where there is one candidate
 // the slope is taken from one picture to the next, when their quantizers are apart.
 
 const (
@@ -28,8 +28,7 @@ type sizePoint struct {
 type sizes struct {
 	points int
 	slope  float64
-	lone   bool      // there is one candidate a picture, always
-	last   sizePoint // of the picture before, if lone
+	last   sizePoint // of the picture before
 	// height is the logarithm of the size at quantizer at.
 	height, at float64
 }
@@ -43,7 +42,7 @@ func (s *sizes) learn(points []sizePoint) {
 		s.slope = firstSlope
 	}
 	first, last := points[0], points[len(points)-1]
-	if s.lone && s.points > 0 && max(last.quantizer-s.last.quantizer, s.last.quantizer-last.quantizer) >= minSpread {
+	if len(points) == 1 && s.points > 0 && max(last.quantizer-s.last.quantizer, s.last.quantizer-last.quantizer) >= minSpread {
 		first = s.last
 	}
 	s.last = last

@@ -126,7 +126,7 @@ func TestSizesOfAStillPicture(t *testing.T) {
 // that never changed, too fine and too coarse took turns, and most pictures were dropped.)
 func TestOneCandidateFindsItsSize(t *testing.T) {
 	for _, slope := range []float64{0.02, 0.03, 0.05, 0.07} {
-		s := sizes{lone: true}
+		s := sizes{}
 		took := func(quantizer int) int { return int(60000 * math.Exp(-slope*float64(quantizer))) }
 		s.learn([]sizePoint{{100, took(100)}})
 		aims := []int{5000, 9000, 2500, 6000}
