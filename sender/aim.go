@@ -28,8 +28,9 @@ const (
 	// finer ones give 0.35 dB for 3 ms with that grain, and 2.2 dB for 14 ms without (docs/testbed.md: --virtual --encode-time server).
 	fine      = 16
 	fineShare = 0.45
-	// lone is the share of that below which the larger candidate is the only one: where it is as fine as it gets and still
-	// leaves so much room, a smaller one would never be chosen, and takes the larger one's time.
+	// lone is the share of that below which the larger candidate is the only one: where it is as fine as it gets, by what is
+	// worth its delay or by the codec's time, and still leaves so much room, a smaller one would never be chosen, and takes the
+	// larger one's time.
 	lone = 0.7
 	// lesser is the smaller candidate's size as a share of the larger one's.
 	lesser = 0.5
@@ -55,13 +56,11 @@ func (s *Sender) options(now time.Time, source *vp8.State) []vp8.Options {
 	larger := common
 	size := s.aim(now)
 	larger.Quantizer = s.quantizer(size)
-	if s.config.Mode != Salsify {
+	s.spare = larger.Quantizer <= max(fine, s.effort.least) && s.sizes.bytes(larger.Quantizer) < lone*float64(size)
+	if s.config.Mode != Salsify || s.spare {
 		return []vp8.Options{larger}
 	}
 	larger.Quantizer = min(larger.Quantizer, maxQuantizer-minSpread)
-	if larger.Quantizer <= max(fine, s.effort.least) && s.sizes.bytes(larger.Quantizer) < lone*float64(size) {
-		return []vp8.Options{larger} // the network takes better pictures than the codec has time for, or than are worth their delay
-	}
 	smaller := larger
 	smaller.Quantizer = s.sizes.quantizer(int(lesser*float64(size)), larger.Quantizer+minSpread, maxQuantizer)
 	return []vp8.Options{larger, smaller}

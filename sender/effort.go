@@ -3,8 +3,9 @@ package sender
 import "time"
 
 // The codec's effort follows the time that it takes: as high as lets the candidates be ready within a share of the time between
-// two pictures. What is learned late is sent late, so not all of that time may be used. Where even the least effort takes too
-// long, the quantizer is kept up: on a fast network most of the time goes into the noise of fine pictures.
+// two pictures. What is learned late is sent late, so not all of that time may be used; and where the network has room to spare
+// for the finest pictures that are worth it, bytes need not be saved, and the least effort shows them soonest. Where even that
+// takes too long, the quantizer is kept up: on a fast network most of the time goes into the noise of fine pictures.
 
 const (
 	tooLong = 0.9 // share of the interval above which less is done: all of it would cost pictures
@@ -41,8 +42,8 @@ func newEffort(max int) effort {
 // time is how long the candidates of a picture take.
 func (e *effort) time() time.Duration { return e.times.value() }
 
-// took learns from one picture.
-func (e *effort) took(d, interval time.Duration, now time.Time) {
+// took learns from one picture, and whether the network had room to spare for it.
+func (e *effort) took(d, interval time.Duration, spare bool, now time.Time) {
 	e.times.add(d)
 	e.watched++
 	if e.watched < watched {
@@ -56,6 +57,11 @@ func (e *effort) took(d, interval time.Duration, now time.Time) {
 		e.least += quantizerStep
 	case share < finer && e.least > minQuantizer && now.Sub(e.changed) >= finerPause:
 		e.least -= quantizerStep
+	case spare:
+		if e.level <= leastEffort || now.Sub(e.changed) < finerPause {
+			return
+		}
+		e.level--
 	case share < headroom && e.level < e.max && now.Sub(e.changed) >= headroomPause:
 		e.level++
 	default:

@@ -30,7 +30,7 @@ func watch(t *testing.T, e *effort, m machine, now *time.Time, d time.Duration) 
 	for end := now.Add(d); now.Before(end); {
 		took := m.time(e)
 		level, least := e.level, e.least
-		e.took(took, testInterval, *now)
+		e.took(took, testInterval, false, *now)
 		if e.level < 0 || e.level > e.max || e.least < 0 || e.least > maxQuantizer {
 			t.Fatalf("effort %d of %d, least quantizer %d", e.level, e.max, e.least)
 		}
@@ -114,9 +114,29 @@ func TestEffortForgivesOnePicture(t *testing.T) {
 	m := machine{base: 2 * time.Millisecond, step: 0.3}
 	watch(t, &e, m, &now, time.Minute)
 	before := e.level
-	e.took(3*testInterval, testInterval, now)
+	e.took(3*testInterval, testInterval, false, now)
 	if watch(t, &e, m, &now, time.Second); e.level != before {
 		t.Errorf("the effort is %d, and was %d before", e.level, before)
+	}
+}
+
+// Where the network has room to spare, pictures are shown sooner rather than made smaller; and when it has no longer, the effort rises again.
+func TestEffortIsNotSpentOnRoomToSpare(t *testing.T) {
+	e := newEffort(testEffort)
+	now := time.Unix(1_000_000, 0)
+	m := machine{base: 2 * time.Millisecond, step: 0.3}
+	watch(t, &e, m, &now, time.Minute)
+	if e.level != testEffort {
+		t.Fatalf("the effort is %d of %d", e.level, testEffort)
+	}
+	for end := now.Add(2 * time.Second); now.Before(end); now = now.Add(testInterval) {
+		e.took(m.time(&e), testInterval, true, now)
+	}
+	if e.level != leastEffort {
+		t.Errorf("two seconds with room to spare leave the effort at %d, not %d", e.level, leastEffort)
+	}
+	if watch(t, &e, m, &now, time.Minute); e.level != testEffort {
+		t.Errorf("a minute without leaves it at %d, not %d", e.level, testEffort)
 	}
 }
 

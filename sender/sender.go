@@ -84,6 +84,7 @@ type Sender struct {
 	ledger    *ledger.Sent[*vp8.State]
 	sizes     sizes
 	effort    effort
+	spare     bool     // the network has room to spare for the picture that was begun last
 	intervals smoothed // between pictures that were begun
 
 	waiting  *Picture
@@ -207,7 +208,7 @@ func (s *Sender) Encoded(now time.Time, job *Job, candidates []Candidate) Decisi
 		Budget: s.budget(now), Capacity: s.path.Capacity(now), QueueDelay: s.path.QueueDelay(),
 		Cautious: s.ledger.Cautious(),
 	}
-	s.effort.took(d.Took, max(s.config.Interval, time.Millisecond), now)
+	s.effort.took(d.Took, max(s.config.Interval, time.Millisecond), s.spare, now)
 	s.learn(job, candidates)
 	d.Chosen, d.Reason = s.choose(now, job, candidates, d.Budget)
 	for i := range candidates {

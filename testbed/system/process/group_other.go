@@ -9,21 +9,17 @@ import (
 
 var interrupts = []os.Signal{os.Interrupt}
 
-// There are no process groups here: only the process itself is reached.
+// group is the program alone: there are no process groups here. What runs when this process is killed goes on.
+type group struct{ cmd *exec.Cmd }
 
-func ownGroup(*exec.Cmd) {}
+func newGroup() (*group, error) { return &group{}, nil }
 
-func signalGroup(process *os.Process, signal os.Signal) {
-	if process.Signal(signal) != nil {
+func (g *group) take(cmd *exec.Cmd) { g.cmd = cmd }
+
+func (g *group) signal(signal os.Signal) {
+	if process := g.cmd.Process; process != nil && process.Signal(signal) != nil {
 		_ = process.Kill()
 	}
 }
 
-// guard does nothing here: what runs when this process is killed goes on.
-type guard struct{}
-
-func newGuard() (guard, error) { return guard{}, nil }
-
-func (guard) watch(*os.Process) error { return nil }
-
-func (guard) callOff() {}
+func (g *group) dissolve() { g.signal(os.Kill) }

@@ -14,8 +14,8 @@ import (
 
 // A process, in order:
 //
-//  1. Start puts it into a process group of its own: Ctrl-C at the terminal reaches the testbed alone, which then ends the group in its order.
-//  2. A guard stands beside it, which kills the group should the testbed itself be killed (group_unix.go).
+//  1. A process group is made for it: Ctrl-C at the terminal reaches the testbed alone, which then ends the group in its order.
+//  2. The group is led by a guard, which kills it should the testbed itself be killed (group_unix.go).
 //  3. What it says on standard error goes to a log, and the end of it is kept for the error.
 //  4. When it has ended, whatever is left of its group is killed, and Done is closed.
 //  5. End interrupts the group as Ctrl-C would, then tells it to terminate, and kills it if it is still there after a while.
@@ -38,12 +38,13 @@ type Starter interface {
 
 // Process is a program that was started. Its methods may be called from any goroutine.
 type Process struct {
-	name string
-	cmd  *exec.Cmd
-	tail *tail
-	log  *logWriter
-	done chan struct{}
-	err  error // of cmd.Wait, once done is closed
+	name  string
+	cmd   *exec.Cmd
+	group *group
+	tail  *tail
+	log   *logWriter
+	done  chan struct{}
+	err   error // of cmd.Wait, once done is closed
 
 	lock  sync.Mutex
 	asked bool // to end
@@ -55,22 +56,21 @@ func Start(name string, place Starter, cmd *exec.Cmd, log io.WriteCloser) (*Proc
 	p := &Process{name: name, cmd: cmd, tail: &tail{}, log: &logWriter{w: log}, done: make(chan struct{})}
 	cmd.Stderr = io.MultiWriter(p.tail, p.log)
 	cmd.WaitDelay = lingering
-	ownGroup(cmd)
-	guard, err := newGuard()
+	group, err := newGroup()
 	if err == nil {
+		p.group = group
+		group.take(cmd)
 		if err = place.Start(cmd); err != nil {
-			guard.callOff()
+			group.dissolve()
 		}
 	}
 	if err != nil {
 		p.log.close()
 		return nil, fmt.Errorf("%s cannot be started: %w", name, err)
 	}
-	_ = guard.watch(cmd.Process) // fails if somebody has killed it
 	go func() {
 		p.err = cmd.Wait()
-		signalGroup(cmd.Process, os.Kill) // what it left behind
-		guard.callOff()
+		group.dissolve() // with what it left behind
 		if errors.Is(p.err, exec.ErrWaitDelay) {
 			p.err = nil // it ended well, and something that it started had its standard error
 		}
@@ -119,13 +119,13 @@ func (p *Process) End(grace time.Duration) {
 	}
 	// Twice: a program that waits at a socket may only note the first (ffmpeg does), and one that just starts may miss it.
 	for _, signal := range interrupts {
-		signalGroup(p.cmd.Process, signal)
+		p.group.signal(signal)
 		if p.endsWithin(grace / time.Duration(len(interrupts))) {
 			return
 		}
 	}
 	p.note(fmt.Sprintf("\n[testbed: killed, as it did not end within %v of an interrupt]\n", grace))
-	signalGroup(p.cmd.Process, os.Kill)
+	p.group.signal(os.Kill)
 	<-p.done
 }
 

@@ -191,7 +191,7 @@ func TestAwaitLetsItEndByItself(t *testing.T) {
 func TestOwnGroup(t *testing.T) {
 	p, _ := sh(t, "sleep 60")
 	group, err := syscall.Getpgid(p.cmd.Process.Pid)
-	if err != nil || group != p.cmd.Process.Pid || group == syscall.Getpgrp() {
+	if err != nil || group != p.group.guard.Process.Pid || group == syscall.Getpgrp() {
 		t.Errorf("process %d is in group %d, we in %d: %v", p.cmd.Process.Pid, group, syscall.Getpgrp(), err)
 	}
 	p.End(time.Second)
