@@ -53,6 +53,7 @@ type Incoming struct {
 	reading  *received // what the last Read returned
 
 	heard   atomic.Int64 // when something authentic last came from the sender, as time since began
+	silence atomic.Int64 // the longest time without, since media came; for the goroutine that decrypts to set
 	began   time.Time
 	watches atomic.Int64 // GETs of its end so far
 
@@ -180,7 +181,12 @@ func (s *Incoming) end(why error) {
 }
 
 func (s *Incoming) lastHeard() time.Time { return s.began.Add(time.Duration(s.heard.Load())) }
-func (s *Incoming) hear()                { s.heard.Store(int64(time.Since(s.began))) }
+
+// hear notes that something authentic came, and gives how long nothing had.
+func (s *Incoming) hear() time.Duration {
+	now := int64(time.Since(s.began))
+	return time.Duration(now - s.heard.Swap(now))
+}
 
 // deliver takes in a datagram that came from anywhere. What may be the session's goes on to pion, which finds out whether it is;
 // until then nothing here believes it.
@@ -238,8 +244,9 @@ func (s decrypted) Write(b []byte) (int, error) {
 	if len(b) < 4 || len(b) > maxDatagram {
 		return len(b), nil
 	}
-	s.packets.Add(1)
-	s.hear()
+	if silence := int64(s.hear()); s.packets.Add(1) > 1 {
+		s.silence.Store(max(s.silence.Load(), silence))
+	}
 	sequence := binary.BigEndian.Uint16(b[2:])
 	note, ok := s.notes.take(sequence)
 	if ok {

@@ -115,6 +115,33 @@ func TestKilledSenderIsNoticed(t *testing.T) {
 	ends(t, "the session", s.Done(), s.Err, ErrGone, goneAfter+200*time.Millisecond)
 }
 
+// TestBrokenConnectionOnASilentNetwork: where the network has been silent for a while before, as long a silence after the connection by HTTPS
+// broke off does not yet mean that the sender is gone.
+func TestBrokenConnectionOnASilentNetwork(t *testing.T) {
+	t.Parallel()
+	k := key.New()
+	l := listen(t, ListenConfig{Key: k})
+	f := forward(t, l.Addr().String(), 0)
+	o, s := dial(t, l, f.addr(), DialConfig{Key: k})
+	defer stream(o, 0)()
+	next(t, s)
+	awaitWatch(t, s)
+	const silence = 500 * time.Millisecond
+	f.blocked.Store(true)
+	time.Sleep(silence)
+	f.blocked.Store(false)
+	for before := s.packets.Load(); s.packets.Load() < before+10; {
+		next(t, s)
+	}
+	f.kill()
+	select {
+	case <-s.Done():
+		t.Fatalf("it ended within %v: %v", 2*silence, s.Err())
+	case <-time.After(2 * silence):
+	}
+	ends(t, "the session", s.Done(), s.Err, ErrGone, goneRatio*silence)
+}
+
 // awaitWatch waits until the sender's GET is there.
 func awaitWatch(t *testing.T, s *Incoming) {
 	t.Helper()

@@ -30,8 +30,11 @@ const (
 	reasonReplaced = "replaced"
 	reasonGone     = "gone"
 
-	// goneAfter is how long after a sender's held GET broke off nothing must have been heard of it for it to be gone.
+	// goneAfter is how long after a sender's held GET broke off nothing must have been heard of it for it to be gone, on a network
+	// that has not been silent before. Where it has, as in a car, the GET may have broken off because of that, and the next one
+	// cannot come through: then so many times the longest silence must have passed.
 	goneAfter = 300 * time.Millisecond
+	goneRatio = 3
 
 	busyRetry = "1" // seconds
 )
@@ -241,19 +244,21 @@ func (e *endings) get(session string) (why error) {
 // suspect ends the session unless something is heard of its sender: a datagram, or a new GET.
 func (s *Incoming) suspect(watch int64) {
 	since := time.Now()
+	before := since.Sub(s.lastHeard())
 	for s.watches.Load() == watch {
 		if heard := s.lastHeard(); heard.After(since) {
 			since = heard
 		}
+		patience := max(goneAfter, goneRatio*before, goneRatio*time.Duration(s.silence.Load()))
 		quiet := time.Since(since)
-		if quiet >= goneAfter {
+		if quiet >= patience {
 			s.end(fmt.Errorf("%w: its connection broke off", ErrGone))
 			return
 		}
 		select {
 		case <-s.done:
 			return
-		case <-time.After(goneAfter - quiet):
+		case <-time.After(patience - quiet):
 		}
 	}
 }
