@@ -9,6 +9,9 @@ import "time"
 
 const (
 	tooLong = 0.9 // share of the interval above which less is done: all of it would cost pictures
+	// hurried is the share after which a picture should be ready though it takes longer than others, as at a cut to another scene: the
+	// rest of it is coded with less effort. It is above 1, so that the controller, which goes by the mean, still sees what is too much.
+	hurried = 1.5
 	// finer is the share below which the least quantizer is lowered, headroom that below which the effort is raised, which
 	// may take half as much time again.
 	finer    = 0.75

@@ -1,6 +1,7 @@
 package sender
 
 import (
+	"slices"
 	"time"
 
 	"salsify/codec/vp8"
@@ -12,6 +13,7 @@ type Job struct {
 	Picture Picture
 	Source  *vp8.State
 	Options []vp8.Options
+	Within  time.Duration // how long the candidates may take
 
 	source ledger.Source[*vp8.State]
 	began  time.Time
@@ -22,3 +24,12 @@ type Candidate = vp8.Candidate
 
 // Encode encodes all candidates, and returns when all are ready.
 func (j *Job) Encode() []Candidate { return vp8.EncodeAll(j.Source, j.Picture.Image, j.Options) }
+
+// EncodeBy does so with less effort for what would not be ready by then.
+func (j *Job) EncodeBy(deadline time.Time) []Candidate {
+	options := slices.Clone(j.Options)
+	for i := range options {
+		options[i].Deadline = deadline
+	}
+	return vp8.EncodeAll(j.Source, j.Picture.Image, options)
+}

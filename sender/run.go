@@ -104,7 +104,7 @@ func (s *Session) encoding(ctx context.Context) {
 			if job == nil {
 				break
 			}
-			candidates := job.Encode()
+			candidates := job.EncodeBy(time.Now().Add(job.Within))
 			now := time.Now()
 			s.lock.Lock()
 			decision := s.core.Encoded(now, job, candidates)

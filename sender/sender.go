@@ -164,6 +164,7 @@ func (s *Sender) Job(now time.Time) *Job {
 	}
 	source := s.ledger.Source(now, stalled)
 	job := &Job{Picture: *s.waiting, Source: source.State, source: source, began: now}
+	job.Within = time.Duration(hurried * float64(max(s.config.Interval, s.intervals.value())))
 	s.waiting = nil
 	if !s.lastJob.IsZero() {
 		s.intervals.add(min(now.Sub(s.lastJob), 3*s.config.Interval))

@@ -5,6 +5,7 @@ import (
 	"image"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"salsify/codec/vp8/internal/boolcoder"
 	"salsify/codec/vp8/internal/header"
@@ -19,7 +20,7 @@ import (
 //
 //  1. The source picture is copied into whole macroblocks.
 //  2. plan decides what the frame is: key or not, which references it refreshes, its segments and quantizers.
-//  3. rdo codes every macroblock: modes, vectors, levels and the reconstruction.
+//  3. rdo codes every macroblock: modes, vectors, levels and the reconstruction. A deadline may lower the effort here (pace.go).
 //  4. The loop filter's level and sharpness are chosen by measuring what they leave of the error.
 //  5. The probabilities that suit the frame's symbols best are chosen, where their update pays.
 //  6. The partitions are written.
@@ -43,6 +44,11 @@ type Options struct {
 	Goroutines      int  // how many goroutines may work at once; 0 is 1. Never changes the bytes
 	TokenPartitions int  // 1, 2, 4 or 8; 0 is 1
 	KeyFrame        bool // ask for a key frame
+
+	// Deadline is when the frame should be ready; zero: whenever it is. Where the Effort would take longer, the rest of the frame is coded
+	// with a lower one, so that the bytes depend on how fast the machine is; Stats say which. Even the lowest takes its time. Of the
+	// options of EncodeAll the earliest holds for all.
+	Deadline time.Time
 }
 
 func (o *Options) check() error {
@@ -70,13 +76,14 @@ type Stats struct {
 	ModeBytes   int     // of modes and vectors, the rest of the first partition
 	TokenBytes  [8]int  // of each token partition
 	SquaredErr  uint64  // sum of the squared errors of the visible luma pixels
+	Effort      int     // the lowest that a part of the frame was coded with: less than asked for if the Deadline was near
 	SSIM        float64 // estimate of the luma SSIM, up to 1: the mean over 8x8 windows that do not overlap
 }
 
 // Encode encodes a picture from State s: a key frame if s holds no picture or the options ask for one, else an interframe. The
 // picture must have 4:2:0 subsampling and the State's size; it may lie anywhere in its buffer. Encode returns the frame, the
 // State that decoding the frame gives, whose Picture is the encoder's reconstruction, and statistics. The same arguments give
-// the same bytes, on every machine and with any number of goroutines.
+// the same bytes, on every machine and with any number of goroutines, unless there is a Deadline.
 //
 // Errors wrap ErrOptions, ErrSize, ErrReleased or, if no frame is as small as FrameBytes asks, ErrBudget.
 func Encode(s *State, src *image.YCbCr, o Options) (frame []byte, next *State, stats Stats, err error) {
@@ -229,6 +236,7 @@ type encoder struct {
 	leader    *encoder // the one before it of the same picture that has measured the source; nil: none
 	source    *picture.Picture
 	header    header.Frame
+	level     int // the effort, or the lowest that the deadline made of it
 	rdo       rdo.Frame
 	costs     rdo.Costs
 	trial     *picture.Picture // for step 4, and, with a budget, what the best attempt decodes to
@@ -297,6 +305,7 @@ func (e *encoder) encode(quantizer int) (*attempt, error) {
 
 // start does step 2 and gets step 3 ready.
 func (e *encoder) start(quantizer int) {
+	e.level = e.options.Effort
 	e.plan(quantizer)
 	f := &e.rdo
 	f.Recon = e.state.pool.Get()
@@ -320,40 +329,57 @@ func (e *encoder) attempt() (*attempt, error) {
 // codeMacroblocks does step 3 for encoders of one picture. With several goroutines each takes every n-th row; a row stays two
 // macroblocks behind the one above, which is as far as prediction looks to the right.
 func codeMacroblocks(all []*encoder, goroutines int) {
-	frames := make([]*rdo.Frame, len(all))
-	for i, e := range all {
-		frames[i] = &e.rdo
-	}
-	rows, cols := frames[0].Modes.Rows, frames[0].Modes.Cols
+	rows, cols := all[0].rdo.Modes.Rows, all[0].rdo.Modes.Cols
+	pace := paceOf(all)
 	n := min(max(goroutines, 1), rows)
 	if n == 1 {
 		nothing := func(int) {}
-		coder := coders.Get().(*rdo.Coder)
-		defer coders.Put(coder)
+		w := rowWorkers.Get().(*rowWorker)
+		defer rowWorkers.Put(w)
 		for row := range rows {
-			coder.Row(frames, row, nothing, nothing)
+			w.code(all, row, pace, nothing, nothing)
 		}
-		return
+	} else {
+		progress := make([]rowProgress, rows+1) // [0] is above the first row
+		for i := range progress {
+			progress[i].ready = sync.NewCond(&progress[i].Mutex)
+		}
+		progress[0].done.Store(int32(cols))
+		var working sync.WaitGroup
+		for i := range n {
+			working.Go(func() {
+				w := rowWorkers.Get().(*rowWorker)
+				defer rowWorkers.Put(w)
+				for row := i; row < rows; row += n {
+					w.code(all, row, pace, func(n int) { progress[row].wait(n, cols) }, progress[row+1].advance)
+				}
+			})
+		}
+		working.Wait()
 	}
-	progress := make([]rowProgress, rows+1) // [0] is above the first row
-	for i := range progress {
-		progress[i].ready = sync.NewCond(&progress[i].Mutex)
+	for _, e := range all {
+		e.level = min(e.options.Effort, pace.lowest)
 	}
-	progress[0].done.Store(int32(cols))
-	var working sync.WaitGroup
-	for i := range n {
-		working.Go(func() {
-			coder := coders.Get().(*rdo.Coder)
-			defer coders.Put(coder)
-			for row := i; row < rows; row += n {
-				coder.Row(frames, row, func(n int) { progress[row].wait(n, cols) }, progress[row+1].advance)
-			}
-		})
-	}
-	working.Wait()
 }
 
-var coders = sync.Pool{New: func() any { return new(rdo.Coder) }}
+// rowWorker is the working memory of one goroutine that codes rows.
+type rowWorker struct {
+	coder rdo.Coder
+	tasks []rdo.Task
+}
+
+var rowWorkers = sync.Pool{New: func() any { return new(rowWorker) }}
+
+// code codes a row in all frames, at the pace's effort.
+func (w *rowWorker) code(all []*encoder, row int, p *pace, wait, done func(n int)) {
+	effort := p.begin()
+	w.tasks = w.tasks[:0]
+	for _, e := range all {
+		w.tasks = append(w.tasks, rdo.Task{Frame: &e.rdo, Speed: &efforts[min(e.options.Effort, effort)].rdo})
+	}
+	w.coder.Row(w.tasks, row, wait, done)
+	p.end(effort)
+}
 
 // rowProgress is how many macroblocks of a row are done.
 type rowProgress struct {
@@ -423,7 +449,7 @@ func (e *encoder) segmentMap() []uint8 {
 // stats counts up what is known without the picture.
 func (e *encoder) stats() Stats {
 	f := &e.header
-	st := Stats{Info: headerInfo(e.state, f)}
+	st := Stats{Info: headerInfo(e.state, f), Effort: e.level}
 	for row := range e.rdo.Modes.Rows {
 		for col := range e.rdo.Modes.Cols {
 			st.Info.count(e.rdo.Modes.At(col, row))

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -524,6 +525,34 @@ func TestGoroutines(t *testing.T) {
 					s = next
 				}
 			})
+		}
+	}
+}
+
+// TestDeadline: one that is far away changes nothing, and one that has passed gives what the lowest effort gives.
+func TestDeadline(t *testing.T) {
+	sc := newScene("pan", 96, 80, 7)
+	first := newState(t, 96, 80)
+	_, source, _ := encode(t, first, sc.picture(0), vp8.Options{Quantizer: 60})
+	for _, effort := range []int{0, 5, vp8.MaxEffort} {
+		for _, goroutines := range []int{1, 3} {
+			encoded := func(effort int, deadline time.Time) ([]byte, int) {
+				frame, next, stats := encode(t, source, sc.picture(1),
+					vp8.Options{Quantizer: 40, Effort: effort, Goroutines: goroutines, Deadline: deadline})
+				next.Release()
+				return frame, stats.Effort
+			}
+			want, told := encoded(effort, time.Time{})
+			if told != effort {
+				t.Errorf("effort %d without a deadline is given as %d", effort, told)
+			}
+			if got, told := encoded(effort, time.Now().Add(time.Hour)); !bytes.Equal(got, want) || told != effort {
+				t.Errorf("effort %d, %d goroutines: with an hour's time the frame is another, or of effort %d", effort, goroutines, told)
+			}
+			want, _ = encoded(vp8.MinEffort, time.Time{})
+			if got, told := encoded(effort, time.Now().Add(-time.Second)); !bytes.Equal(got, want) || told != vp8.MinEffort {
+				t.Errorf("effort %d, %d goroutines: too late, the frame is not of the lowest effort, but of %d", effort, goroutines, told)
+			}
 		}
 	}
 }

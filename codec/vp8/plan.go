@@ -114,7 +114,7 @@ var efforts = [MaxEffort + 1]effort{
 	},
 }
 
-func (e *encoder) effort() *effort { return &efforts[e.options.Effort] }
+func (e *encoder) effort() *effort { return &efforts[e.level] }
 
 // Probabilities of a frame's own symbols, for the costs before any frame has been counted.
 const (
@@ -160,7 +160,6 @@ func (e *encoder) plan(quantizer int) {
 		}
 	}
 	e.header = f
-	e.rdo.Speed = e.effort().rdo
 	e.planSegments()
 }
 

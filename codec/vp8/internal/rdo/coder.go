@@ -31,6 +31,7 @@ type Coder struct {
 // coder codes the macroblocks of one frame.
 type coder struct {
 	f                 *Frame
+	speed             *Speed
 	known             *known
 	plan              *Plan
 	around            mode.Around
@@ -52,13 +53,14 @@ type coder struct {
 }
 
 // code codes one macroblock.
-func (c *coder) code(f *Frame, col, row int) {
-	c.begin(f, col, row)
-	if !f.Header.Key {
+func (c *coder) code(t Task, col, row int) {
+	c.speed = t.Speed
+	c.begin(t.Frame, col, row)
+	if !t.Frame.Header.Key {
 		c.tryInter()
 	}
 	// A prediction that needs no residue is seldom beaten by an intra mode.
-	if !(f.Speed.EarlySkip && c.best.score < infinite && c.best.Skip) {
+	if !(c.speed.EarlySkip && c.best.score < infinite && c.best.Skip) {
 		c.tryIntra()
 	}
 	c.finish()
@@ -102,7 +104,7 @@ func (c *coder) finish() {
 		c.refineBPred(t)
 	} else {
 		// Where all levels are 0 with the usual dead zone, the trellis seldom finds one that pays.
-		if c.f.Speed.Trellis && !(c.f.Speed.EarlySkip && !t.anyEnd()) {
+		if c.speed.Trellis && !(c.speed.EarlySkip && !t.anyEnd()) {
 			c.refine(t)
 		}
 		if !t.anyEnd() {

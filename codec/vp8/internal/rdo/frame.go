@@ -17,7 +17,6 @@ type Frame struct {
 	Header *header.Frame
 	Source *picture.Picture                 // with a border
 	Refs   [header.NumRefs]*picture.Picture // those that may be predicted from; nil where absent or equal to an earlier one
-	Speed  Speed
 	Costs  *Costs
 	Plan   [4]Plan // by segment
 
@@ -137,23 +136,29 @@ func (f *Frame) Start() {
 	f.Recon.IntraEdge()
 }
 
+// Task is a frame to code a row of, and how much work that may take.
+type Task struct {
+	Frame *Frame
+	Speed *Speed
+}
+
 // Row codes one row of macroblocks of frames that are made of one picture and predicted from the same references; what the first
 // learns serves the others. Before a macroblock it calls wait with the number of macroblocks of the row above that must be
 // finished, and after it done with the number that are.
-func (c *Coder) Row(frames []*Frame, row int, wait, done func(n int)) {
-	for len(c.coders) < len(frames) {
+func (c *Coder) Row(tasks []Task, row int, wait, done func(n int)) {
+	for len(c.coders) < len(tasks) {
 		c.coders = append(c.coders, &coder{known: &c.known})
 	}
-	coders := c.coders[:len(frames)]
+	coders := c.coders[:len(tasks)]
 	for _, k := range coders {
 		k.left = token.Context{}
 	}
-	cols := frames[0].Modes.Cols
+	cols := tasks[0].Frame.Modes.Cols
 	for col := range cols {
 		wait(min(col+2, cols))
 		c.known.forget()
 		for i, k := range coders {
-			k.code(frames[i], col, row)
+			k.code(tasks[i], col, row)
 		}
 		done(col + 1)
 	}

@@ -64,12 +64,12 @@ func moved(ref *picture.Picture, v mode.MV) *picture.Picture {
 }
 
 // newFrame prepares a frame: a key frame if there are no references, LAST first.
-func newFrame(src *picture.Picture, quantizer int, speed Speed, refs ...*picture.Picture) *Frame {
+func newFrame(src *picture.Picture, quantizer int, refs ...*picture.Picture) *Frame {
 	h := &header.Frame{
 		Key: len(refs) == 0, UseSkip: true, ProbSkip: 128, ProbIntra: 60, ProbLast: 150, ProbGolden: 128,
 		Quantizers: header.Quantizers{Base: quantizer}, Context: header.Context{Probs: entropy.Default},
 	}
-	f := &Frame{Header: h, Source: src, Speed: speed, Costs: new(Costs), Recon: pool.Get()}
+	f := &Frame{Header: h, Source: src, Costs: new(Costs), Recon: pool.Get()}
 	copy(f.Refs[header.Last:], refs)
 	f.Costs.Set(h)
 	for i := range f.Plan {
@@ -86,12 +86,12 @@ func newFrame(src *picture.Picture, quantizer int, speed Speed, refs ...*picture
 
 func nothing(int) {}
 
-// code codes all macroblocks and calls each, if it is given, after every one.
-func code(f *Frame, each func(c *coder, col, row int)) {
+// code codes all macroblocks with so much work, and calls each, if it is given, after every one.
+func code(f *Frame, speed *Speed, each func(c *coder, col, row int)) {
 	f.Start()
 	var c Coder
 	for row := range rows {
-		c.Row([]*Frame{f}, row, nothing, func(n int) {
+		c.Row([]Task{{f, speed}}, row, nothing, func(n int) {
 			if each != nil {
 				each(c.coders[0], n-1, row)
 			}
@@ -115,9 +115,9 @@ func TestMovedPicture(t *testing.T) {
 		for _, ref := range []uint8{header.Last, header.Golden, header.AltRef} {
 			t.Run(fmt.Sprintf("%v,reference=%d", v, ref), func(t *testing.T) {
 				refs := []*picture.Picture{texture(1, 20), texture(2, 20), texture(3, 20)}
-				f := newFrame(moved(refs[ref-1], v), 20, thorough, refs...)
+				f := newFrame(moved(refs[ref-1], v), 20, refs...)
 				right := 0
-				code(f, func(_ *coder, col, row int) {
+				code(f, &thorough, func(_ *coder, col, row int) {
 					m := f.Modes.At(col, row)
 					if luma, _ := sse(f, col, row); m.Ref == ref && m.MV == v && m.Skip && luma == 0 {
 						right++
@@ -138,8 +138,8 @@ func TestErrorGrows(t *testing.T) {
 		for _, speed := range []Speed{thorough, middling, hasty} {
 			before := int64(0)
 			for _, q := range []int{0, 20, 50, 90, 127} {
-				f := newFrame(src, q, speed, refs...)
-				code(f, nil)
+				f := newFrame(src, q, refs...)
+				code(f, &speed, nil)
 				total := int64(0)
 				for row := range rows {
 					for col := range cols {
@@ -168,12 +168,12 @@ func TestScores(t *testing.T) {
 		for _, speed := range []Speed{thorough, middling} {
 			for _, q := range []int{4, 30, 70, 120} {
 				t.Run(fmt.Sprintf("references=%d,splits=%d,quantizer=%d", len(refs), speed.Splits, q), func(t *testing.T) {
-					f := newFrame(src, q, speed, refs...)
+					f := newFrame(src, q, refs...)
 					modeRate := 0
 					var scored, weighed [2]int // of macroblocks without and with a Y2 block
 					above := make([]token.Context, cols)
 					var left token.Context
-					code(f, func(c *coder, col, row int) {
+					code(f, &speed, func(c *coder, col, row int) {
 						if col == 0 {
 							left = token.Context{}
 						}
@@ -275,10 +275,10 @@ func TestRowsInStep(t *testing.T) {
 	ref, src, other := texture(8, 15), texture(9, 15), texture(10, 60)
 	for _, refs := range [][]*picture.Picture{nil, {ref}} {
 		for _, speed := range []Speed{thorough, middling, hasty} {
-			inOrder := newFrame(src, 30, speed, refs...)
-			code(inOrder, nil)
-			f := newFrame(other, 80, speed, refs...)
-			code(f, nil)
+			inOrder := newFrame(src, 30, refs...)
+			code(inOrder, &speed, nil)
+			f := newFrame(other, 80, refs...)
+			code(f, &speed, nil)
 			f.Source, f.Plan, f.Header = src, inOrder.Plan, inOrder.Header
 			clear(f.Vectors)
 			f.Start()
@@ -291,7 +291,7 @@ func TestRowsInStep(t *testing.T) {
 							advance[row-1]()
 						}
 					}
-					new(Coder).Row([]*Frame{f}, row, wait, func(n int) {
+					new(Coder).Row([]Task{{f, &speed}}, row, wait, func(n int) {
 						done[row] = n
 						yield(n)
 					})
@@ -324,18 +324,18 @@ func TestSecondPass(t *testing.T) {
 		return sum
 	}
 	for _, q := range []int{10, 90} {
-		f, other := newFrame(src, q, middling, ref), newFrame(src, 100-q, middling, ref)
-		code(f, nil)
+		f, other := newFrame(src, q, ref), newFrame(src, 100-q, ref)
+		code(f, &middling, nil)
 		first := written(f)
 		plan := f.Plan
 		f.Plan = other.Plan
-		code(f, nil)
-		code(other, nil)
+		code(f, &middling, nil)
+		code(other, &middling, nil)
 		if ratio := float64(total(f)) / float64(total(other)); ratio > 1.03 {
 			t.Errorf("quantizer %d: with the vectors of a pass with %d the error is %.3f times what it is without", 100-q, q, ratio)
 		}
 		f.Plan = plan
-		code(f, nil)
+		code(f, &middling, nil)
 		if !bytes.Equal(written(f), first) {
 			t.Errorf("quantizer %d: the third pass makes another frame than the first", q)
 		}
@@ -346,7 +346,7 @@ func TestSecondPass(t *testing.T) {
 func TestSegments(t *testing.T) {
 	src, ref := texture(13, 20), texture(14, 20)
 	for _, refs := range [][]*picture.Picture{nil, {ref}} {
-		f := newFrame(src, 0, middling, refs...)
+		f := newFrame(src, 0, refs...)
 		quantizers := [4]int{2, 40, 80, 127}
 		for i, q := range quantizers {
 			f.Plan[i] = NewPlan(q, &f.Header.Quantizers)
@@ -357,7 +357,7 @@ func TestSegments(t *testing.T) {
 			}
 		}
 		var total [4]int
-		code(f, func(_ *coder, col, row int) {
+		code(f, &middling, func(_ *coder, col, row int) {
 			segment := f.Modes.At(col, row).Segment
 			if int(segment) != (col+row)%4 {
 				t.Errorf("macroblock %d,%d: segment %d", col, row, segment)
@@ -377,12 +377,12 @@ func TestEstimateTokens(t *testing.T) {
 	src, ref := texture(15, 10), texture(16, 10)
 	for _, refs := range [][]*picture.Picture{nil, {ref}} {
 		for _, q := range []int{10, 40, 80} {
-			f := newFrame(src, q, middling, refs...)
+			f := newFrame(src, q, refs...)
 			f.KeepCoeffs = true
 			rate := 0
 			above := make([]token.Context, cols)
 			var left token.Context
-			code(f, func(_ *coder, col, row int) {
+			code(f, &middling, func(_ *coder, col, row int) {
 				if col == 0 {
 					left = token.Context{}
 				}

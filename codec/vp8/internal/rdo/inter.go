@@ -22,19 +22,19 @@ func (c *coder) tryInter() {
 	c.candidates = c.candidates[:0]
 	refs := 0
 	for ref := uint8(header.Last); ref < header.NumRefs; ref++ {
-		if c.f.Refs[ref] == nil || refs == c.f.Speed.Refs {
+		if c.f.Refs[ref] == nil || refs == c.speed.Refs {
 			continue
 		}
 		refs++
 		c.add(ref, entropy.ZeroMV, mode.MV{})
 		c.add(ref, entropy.NearestMV, c.near.Nearest)
 		c.add(ref, entropy.NearMV, c.near.Near)
-		if ref == header.Last && c.f.Speed.EarlySkip && c.skipsEarly() {
+		if ref == header.Last && c.speed.EarlySkip && c.skipsEarly() {
 			return
 		}
 		c.add(ref, entropy.NewMV, c.search(ref))
 	}
-	for range c.f.Speed.Candidates {
+	for range c.speed.Candidates {
 		best := -1
 		for i := range c.candidates {
 			if c.candidates[i].cost < infinite && (best < 0 || c.candidates[i].cost < c.candidates[best].cost) {
@@ -47,7 +47,7 @@ func (c *coder) tryInter() {
 		c.try(&c.candidates[best])
 		c.candidates[best].cost = infinite
 	}
-	if c.f.Speed.Splits > 0 && !c.best.Skip && c.best.tokens > c.f.Speed.SplitGate<<boolcoder.CostShift {
+	if c.speed.Splits > 0 && !c.best.Skip && c.best.tokens > c.speed.SplitGate<<boolcoder.CostShift {
 		c.trySplits()
 	}
 }
@@ -112,9 +112,9 @@ func (c *coder) search(ref uint8) mode.MV {
 		}
 		c.block.Ref = &c.f.Refs[ref].Y
 		starts := [...]mode.MV{c.near.Best, c.near.Nearest, c.near.Near, c.around.Left.MV, c.around.Above.MV, c.around.AboveLeft.MV}
-		r := c.block.Integer(starts[:], c.f.Speed.Step)
-		if c.f.Speed.Subpel {
-			r = c.block.Refine(r.MV, c.f.Speed.Diagonals, &c.sides)
+		r := c.block.Integer(starts[:], c.speed.Step)
+		if c.speed.Subpel {
+			r = c.block.Refine(r.MV, c.speed.Diagonals, &c.sides)
 		}
 		*found = Found{r.MV, true}
 	}
@@ -131,7 +131,7 @@ func (c *coder) trySplits() {
 	helped := c.trySplit(ref, whole, entropy.Split8x8)
 	helped = c.trySplit(ref, whole, entropy.Split16x8) || helped
 	helped = c.trySplit(ref, whole, entropy.Split8x16) || helped
-	if helped && c.f.Speed.Splits > 1 {
+	if helped && c.speed.Splits > 1 {
 		c.trySplit(ref, whole, entropy.Split4x4)
 	}
 }
@@ -174,9 +174,9 @@ func (c *coder) trySplit(ref uint8, whole mode.MV, shape uint8) bool {
 		r := &found.parts[part]
 		if !searched {
 			starts := [...]mode.MV{whole, best, before, c.near.Best}
-			*r = b.Integer(starts[:], min(c.f.Speed.Step, 4))
-			if c.f.Speed.Subpel {
-				*r = b.Refine(r.MV, c.f.Speed.Diagonals, &c.sides)
+			*r = b.Integer(starts[:], min(c.speed.Step, 4))
+			if c.speed.Subpel {
+				*r = b.Refine(r.MV, c.speed.Diagonals, &c.sides)
 			}
 		}
 		consider(r.MV, r.Distortion)

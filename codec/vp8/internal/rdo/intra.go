@@ -22,7 +22,7 @@ const (
 // tryIntra does step 4.
 func (c *coder) tryIntra() {
 	costs := &c.f.Costs.Modes
-	if gate := c.f.Speed.IntraGate; !c.f.Header.Key && gate < NoGate && c.sourceIntra()*8 > c.interCost*gate {
+	if gate := c.speed.IntraGate; !c.f.Header.Key && gate < NoGate && c.sourceIntra()*8 > c.interCost*gate {
 		return
 	}
 	// Rank the 16x16 modes.
@@ -34,7 +34,7 @@ func (c *coder) tryIntra() {
 		rank[m] = distortion.SATD(c.srcY, c.strideY, t.p.y[:], 16, 16, 16) + c.plan.SADLambda*costs.YMode[m]>>sadShift
 	}
 	uvMode, uvRate := c.chooseChroma(c.other)
-	for range c.f.Speed.IntraModes {
+	for range c.speed.IntraModes {
 		best := 0
 		for m := range rank {
 			if rank[m] < rank[best] {
@@ -50,7 +50,7 @@ func (c *coder) tryIntra() {
 		c.scoreWhole(t)
 		c.keep()
 	}
-	if c.f.Header.Key || c.f.Speed.BModes > 0 {
+	if c.f.Header.Key || c.speed.BModes > 0 {
 		c.tryBPred(uvMode, uvRate)
 	}
 }
@@ -84,9 +84,9 @@ func (c *coder) tryBPred(uvMode uint8, uvRate int) {
 	a.Here = &t.Macroblock
 	aboveRight := c.fillWork()
 	above, left := *c.above, c.left
-	modes := c.f.Speed.BModes
+	modes := c.speed.BModes
 	if c.f.Header.Key {
-		modes = c.f.Speed.KeyBModes
+		modes = c.speed.KeyBModes
 	}
 	for b := range token.FirstU {
 		if t.score >= c.best.score {
@@ -179,7 +179,7 @@ func (c *coder) refineBPred(t *trial) {
 		predict.Intra4x4(pred[:], 4, &e, t.BModes[b])
 		coeffs := t.p.coeffs.Block(b)
 		transform.ForwardDCT(c.srcY[lumaAt(b, c.strideY):], c.strideY, pred[:], 4, coeffs)
-		if c.f.Speed.Trellis {
+		if c.speed.Trellis {
 			ctx := token.ContextOf(&above, &left, b)
 			t.ends[b] = c.plan.Y1.Trellis(coeffs, t.levels.Block(b), 0, ctx, &costs[entropy.BlockYWithDC], c.plan.Lambda, quant.CoeffShift)
 		} else {
@@ -188,7 +188,7 @@ func (c *coder) refineBPred(t *trial) {
 		c.placeBlock(t, b, at, pred[:])
 		token.SetContext(&above, &left, b, t.ends[b])
 	}
-	if c.f.Speed.Trellis {
+	if c.speed.Trellis {
 		for b := token.FirstU; b < token.Y2; b++ {
 			ctx := token.ContextOf(&above, &left, b)
 			t.ends[b] = c.plan.UV.Trellis(t.p.coeffs.Block(b), t.levels.Block(b), 0, ctx, &costs[entropy.BlockChroma], c.plan.Lambda, quant.CoeffShift)
