@@ -6,12 +6,13 @@ import (
 	"sync"
 )
 
-// The scene of the tests: a textured wall in a pan, a bright figure with a texture of its own that moves across it, and noise as
-// of a sensor. At the finest quantizer a picture takes some 20 KB, so that the content can fill any link of the tests.
+// The scene of the tests: a textured wall in a pan, a bright figure that moves across it, whose texture is another in every picture, as of
+// leaves in the wind, and noise as of a sensor. So there is detail to send that is no noise, and the slower links of the tests are filled.
 const (
 	sceneWidth, sceneHeight = 320, 180
 	sceneLength             = 60 // pictures, played forth and back
 	sceneNoise              = 5  // luma steps from end to end
+	figureSize              = 60 // pixels: its radius
 )
 
 // scenePictures paints the scene once, for all tests.
@@ -27,8 +28,8 @@ var scenePictures = sync.OnceValue(func() []*image.YCbCr {
 		for y := range sceneHeight {
 			for x := range sceneWidth {
 				v := wall[(y+n/3)%wallSize*wallSize+(x+n)%wallSize]
-				if dx, dy := x-figureX, y-figureY; dx*dx*4+dy*dy < 60*60 {
-					v = coat[(dy+wallSize)%wallSize*wallSize+(dx+wallSize)%wallSize] + 60
+				if dx, dy := x-figureX, y-figureY; dx*dx+dy*dy < figureSize*figureSize {
+					v = coat[(dy+wallSize+97*n)%wallSize*wallSize+(dx+wallSize+61*n)%wallSize] + 60
 				}
 				p.Y[y*p.YStride+x] = uint8(min(max(v+random.IntN(sceneNoise)-sceneNoise/2, 0), 255))
 			}
