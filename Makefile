@@ -3,7 +3,8 @@
 GOTESTSUM   = go run gotest.tools/gotestsum@v1.13.0
 STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.7.0
 FUZZTIME   ?= 60s
-BENCHFLAGS ?= --effort 5,10
+BENCHFLAGS ?= --effort 0,5,10
+BENCH_DOC  ?= docs/codec.md
 
 PAPER_TRACES ?= ../shared/traces
 PAPER_CLIP   ?= ../shared/clips/talk_duo_1280x720p25.mkv
@@ -42,8 +43,8 @@ lint: ## gofmt, go vet and staticcheck
 generate: ## make the assembly anew from its generator, codec/vp8/internal/_generate
 	go generate ./codec/vp8/internal/...
 
-bench-codec: tools ## measure BD-rate and CPU time against vpxenc on the shared clips (takes long; see docs/codec.md)
-	go run ./testbed/codecbench $(BENCHFLAGS)
+bench-codec: tools ## measure our codec beside vpxenc, vpxdec, ffmpeg and govpx, and write the tables into docs/codec.md (hours; see there)
+	go run ./testbed/codecbench $(if $(BENCH_DOC),--doc $(BENCH_DOC)) $(BENCHFLAGS)
 
 paper: tools build ## run the evaluation of the Salsify paper and draw its report (an hour; goes on where it stopped; docs/testbed.md)
 	bin/salsify-eval paper --traces $(PAPER_TRACES) --clip $(PAPER_CLIP) --out $(PAPER_OUT) $(PAPERFLAGS)

@@ -7,25 +7,46 @@ import (
 	"fmt"
 	"image"
 	"io"
-	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	"salsify/codec/y4m"
 	"salsify/testbed/testenv"
 )
+
+// TestMain lets the test's program be the bench's child too.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == childVerb {
+		main()
+		return
+	}
+	os.Exit(m.Run())
+}
 
 func TestParse(t *testing.T) {
 	o, err := parse([]string{"--frames", "30", "--clips", "talk", "--effort", "5,10", "--jobs", "2", "--grain", "light"})
 	if err != nil || o.frames != 30 || o.clips != "talk" || len(o.efforts) != 2 || o.efforts[1] != 10 || o.jobs != 2 || o.grain != light {
 		t.Errorf("parse = %+v, %v", o, err)
 	}
-	for _, bad := range []string{"--frames=-1", "--effort=11", "--effort=-1", "--jobs=0", "--grain=heavy", "--nonsense", "extra"} {
+	if !o.bits() || !o.speed() {
+		t.Errorf("by default it measures bits %v, speed %v; want both", o.bits(), o.speed())
+	}
+	if o, err := parse([]string{"--measure", "speed"}); err != nil || o.bits() || !o.speed() {
+		t.Errorf("--measure speed: bits %v, speed %v, %v", o.bits(), o.speed(), err)
+	}
+	if o, err := parse([]string{"--measure", "bits"}); err != nil || !o.bits() || o.speed() {
+		t.Errorf("--measure bits: bits %v, speed %v, %v", o.bits(), o.speed(), err)
+	}
+	for _, narrow := range []string{"--clips=talk", "--grain=clean"} {
+		if _, err := parse([]string{"--doc=x.md", narrow}); err == nil {
+			t.Errorf("--doc with %s: want an error, for the document would lose clips", narrow)
+		}
+	}
+	for _, bad := range []string{"--frames=-1", "--effort=11", "--effort=-1", "--jobs=0", "--grain=heavy", "--measure=all", "--nonsense",
+		"extra"} {
 		var stdout, stderr bytes.Buffer
 		if code := run(context.Background(), []string{bad}, &stdout, &stderr); code != 2 ||
 			strings.Count(stderr.String(), "\n") != 1 || !strings.Contains(stderr.String(), "--help") || stdout.Len() > 0 {
@@ -85,92 +106,6 @@ func TestListJobs(t *testing.T) {
 	}
 }
 
-func TestCPUClocks(t *testing.T) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	thread, process := threadCPU(), processCPU()
-	sum := 0
-	for threadCPU() < thread+20*time.Millisecond {
-		sum++
-	}
-	busy := processCPU() - process
-	if busy < 20*time.Millisecond {
-		t.Errorf("the process used %v while its thread used 20 ms (%d rounds)", busy, sum)
-	}
-	thread = threadCPU()
-	time.Sleep(20 * time.Millisecond)
-	if idle := threadCPU() - thread; idle > 10*time.Millisecond {
-		t.Errorf("20 ms of sleep cost the thread %v", idle)
-	}
-}
-
-// points makes a curve: the quality rises by 1 dB of SSIM and 2 dB of PSNR for each doubling of rate.
-func points(rate, secondsPerFrame float64) []measurement {
-	var out []measurement
-	for i := range 5 {
-		out = append(out, measurement{
-			Frames: 10, Bits: int64(rate * math.Pow(2, float64(i))), CPUSeconds: 10 * secondsPerFrame,
-			SSIM: 1 - math.Pow(10, -(10+float64(i))/10), MSE: 1000 * math.Pow(10, -2*float64(i)/10),
-		})
-	}
-	return out
-}
-
-func TestReport(t *testing.T) {
-	outcome := func(clip, grain string, rate, seconds float64) result {
-		e := effortResult{Effort: 5, Points: points(rate, seconds)}
-		r := result{Clip: clip, Grain: grain, Vpxenc: points(1e6, 0.010)}
-		e.compare(r.Vpxenc)
-		r.Ours = []effortResult{e}
-		return r
-	}
-	broken := outcome("c", light, 1e6, 0.040)
-	broken.Ours[0].Points = broken.Ours[0].Points[:1]
-	broken.Ours[0].compare(broken.Vpxenc)
-	r := report{VpxencVersion: "v9", VpxencArgs: vpxencArgs("Q"), Options: "everything", Results: []result{
-		outcome("a", clean, 0.9e6, 0.010), outcome("b", light, 2e6, 0.040), broken,
-	}}
-	var out bytes.Buffer
-	if err := r.writeMarkdown(&out); err != nil {
-		t.Fatal(err)
-	}
-	for _, want := range []string{
-		"### Effort 5",
-		"| a | clean | -10.0 | -10.0 | 10.0 | 10.0 | 1.00 |",
-		"| b | light | +100.0 | +100.0 | 10.0 | 40.0 | 4.00 |",
-		"| c | light | n/a | n/a | 10.0 | 40.0 | 4.00 |",
-		"| **average** | clean | -10.0 | -10.0 | 10.0 | 10.0 | 1.00 |",
-		"| **average** | light | +100.0 | +100.0 | 10.0 | 40.0 | 4.00 |",
-		"| **average** | all | +45.0 | +45.0 | 10.0 | 30.0 | 2.52 |",
-		"c light: SSIM: no BD-rate: test curve: 1 points",
-		"--cq-level=Q",
-	} {
-		if !strings.Contains(out.String(), want) {
-			t.Errorf("no %q in\n%s", want, &out)
-		}
-	}
-	if strings.Contains(out.String(), "--cache") {
-		t.Errorf("it speaks of the cache, which was not used:\n%s", &out)
-	}
-	r.Results[0].Vpxenc[3].Cached = true
-	out.Reset()
-	if err := r.writeMarkdown(&out); err != nil || !strings.Contains(out.String(), "earlier run") {
-		t.Errorf("%v; it does not say that CPU times are old:\n%s", err, &out)
-	}
-	path := filepath.Join(t.TempDir(), "r.json")
-	if err := r.writeJSON(path); err != nil {
-		t.Fatal(err)
-	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var back report
-	if err := json.Unmarshal(data, &back); err != nil || len(back.Results) != 3 || *back.Results[1].Ours[0].BDRateSSIM < 99.9 {
-		t.Errorf("the JSON file reads back as %+v, %v", back, err)
-	}
-}
-
 // sharedWithClip makes a shared folder with one small clip, and the real regrain.sh.
 func sharedWithClip(t *testing.T) {
 	t.Helper()
@@ -211,7 +146,7 @@ func newBencher(t *testing.T, o options) (*bencher, job) {
 	if err != nil || len(jobs) != 1 {
 		t.Fatalf("jobs %v, %v", jobs, err)
 	}
-	return &bencher{options: o, tools: found, temp: t.TempDir(), log: &logger{out: t.Output()}}, jobs[0]
+	return &bencher{options: o, tools: found, temp: t.TempDir(), progress: newProgress(t.Output())}, jobs[0]
 }
 
 // TestGrainOfTheFirstFrames checks that the noise of the first frames is the same when the rest of the clip is left out.
@@ -293,7 +228,7 @@ func TestBothDecodersAgree(t *testing.T) {
 		t.Fatal(err)
 	}
 	stream := filepath.Join(t.TempDir(), "x.ivf")
-	if _, err := output(exec.Command(b.tools["vpxenc"], append(vpxencArgs("28"), "-o", stream, source)...)); err != nil {
+	if _, err := output(exec.Command(b.tools["vpxenc"], append(vpxencArgs("28", 1), "-o", stream, source)...)); err != nil {
 		t.Fatal(err)
 	}
 	vpxdec, ours := measurement{Frames: 12}, measurement{Frames: 12}
@@ -335,13 +270,22 @@ func TestRun(t *testing.T) {
 		testenv.Tool(t, name)
 	}
 	sharedWithClip(t)
-	jsonFile := filepath.Join(t.TempDir(), "out.json")
+	t.Setenv(govpxVariable, "")
+	folder := t.TempDir()
+	jsonFile, document := filepath.Join(folder, "out.json"), filepath.Join(folder, "doc.md")
+	const hand = "### Targets\n\nwhat a whole run gave\n"
+	if err := os.WriteFile(document, []byte("# before\n"+documentBegin+"\n"+hand+documentEnd+"\nafter\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	var stdout, stderr bytes.Buffer
-	code := run(context.Background(), []string{"--frames", "5", "--effort", "0,5", "--jobs", "2", "--json", jsonFile}, &stdout, &stderr)
-	if code != 0 {
+	args := []string{"--frames", "5", "--effort", "0,5", "--jobs", "2", "--json", jsonFile, "--doc", document}
+	if code := run(context.Background(), args, &stdout, &stderr); code != 0 {
 		t.Fatalf("exit %d\n%s", code, &stderr)
 	}
-	for _, want := range []string{"### Effort 0", "### Effort 5", "| tiny | clean |", "| tiny | light |", "first 5 frames", "encoding thread alone"} {
+	for _, want := range []string{
+		"### Effort 0", "### Effort 5", "### " + encodingHeading, "### " + decodingHeading, "### " + memoryHeading, "### " + targetsHeading,
+		"| tiny | clean |", "| tiny | light |", "first 5 frames", "codecbench --frames 5 ", "GOVPX_DIR not set", "not measured",
+	} {
 		if !strings.Contains(stdout.String(), want) {
 			t.Errorf("no %q in\n%s", want, &stdout)
 		}
@@ -349,8 +293,87 @@ func TestRun(t *testing.T) {
 	if strings.Contains(stderr.String(), "taking vpxdec") {
 		t.Errorf("our decoder failed:\n%s", &stderr)
 	}
-	if info, err := os.Stat(jsonFile); err != nil || info.Size() == 0 {
-		t.Errorf("JSON file: %v", err)
+	if !strings.Contains(stderr.String(), "\n100 %, 0 min left: tiny light: decoded by all\n") {
+		t.Errorf("the progress does not end with 100 %%:\n%s", &stderr)
+	}
+	text, err := os.ReadFile(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"# before\n", "\nafter\n", "### Effort 5", "### " + memoryHeading, "what a whole run gave"} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("no %q in the document\n%s", want, text)
+		}
+	}
+	data, err := os.ReadFile(jsonFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var back report
+	if err := json.Unmarshal(data, &back); err != nil || len(back.Results) != 2 || back.Results[1].Speed == nil || back.Results[0].Width != 96 {
+		t.Errorf("the JSON file reads back as %+v, %v", back, err)
+	}
+}
+
+// TestOneKindOnly: what was not asked for is neither measured nor written.
+func TestOneKindOnly(t *testing.T) {
+	for _, name := range tools {
+		testenv.Tool(t, name)
+	}
+	sharedWithClip(t)
+	t.Setenv(govpxVariable, "")
+	for kind, want := range map[string]string{onlyBits: "[Effort 5 against vpxenc Targets]",
+		onlySpeed: "[Encoding with one thread and two Decoding Memory Targets]"} {
+		var stdout, stderr bytes.Buffer
+		if code := run(context.Background(), []string{"--frames", "3", "--grain", clean, "--measure", kind}, &stdout, &stderr); code != 0 {
+			t.Fatalf("%s: exit %d\n%s", kind, code, &stderr)
+		}
+		var got []string
+		for _, s := range parseSections(stdout.String()) {
+			got = append(got, s.heading)
+		}
+		if fmt.Sprint(got) != want {
+			t.Errorf("%s: sections %v, want %s", kind, got, want)
+		}
+	}
+}
+
+// TestSpeed measures the small clip: every figure must be there and be possible.
+func TestSpeed(t *testing.T) {
+	b, j := newBencher(t, options{})
+	ctx := context.Background()
+	jobs := []job{j}
+	if err := b.look(ctx, jobs); err != nil {
+		t.Fatal(err)
+	}
+	if j = jobs[0]; j.width != 96 || j.height != 80 || j.bytes != 12*96*80*3/2 {
+		t.Errorf("the clip is %dx%d, %d bytes", j.width, j.height, j.bytes)
+	}
+	source, err := b.decodeClip(ctx, j)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r result
+	if err := b.measureSpeed(ctx, j, source, &r); err != nil {
+		t.Fatal(err)
+	}
+	s := r.Speed
+	if s.Frames != 12 || len(s.Encoders) != 4 || len(s.Decoders) != 3 || s.Candidates <= 0 {
+		t.Errorf("%+v", s)
+	}
+	// Decoding is a difference, which may be anything for so small a clip; so may the memory of processes that end at once.
+	for name, c := range s.Encoders {
+		if c.CPU <= 0 || c.Wall <= 0 || c.Peak < 0 || c.Peak > 1e9 {
+			t.Errorf("%s: %+v", name, c)
+		}
+	}
+	for _, name := range []string{ours1, vpxdec, ffmpeg} {
+		if c, ok := s.Decoders[name]; !ok || c.CPU > 100 {
+			t.Errorf("%s: %+v", name, c)
+		}
+	}
+	if left, err := filepath.Glob(source + ".*"); err != nil || len(left) > 0 {
+		t.Errorf("it left %v, %v", left, err)
 	}
 }
 

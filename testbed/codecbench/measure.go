@@ -2,13 +2,9 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"image"
-	"io"
-	"os"
 
-	"salsify/codec/y4m"
 	"salsify/testbed/quality"
 )
 
@@ -41,38 +37,20 @@ func (m measurement) String() string {
 // compareClip reads the source clip frame by frame, lets coded return what became of each, and returns the mean score and the
 // number of frames. The coded picture need only be valid until the next call.
 func compareClip(ctx context.Context, source string, coded func(original *image.YCbCr) (*image.YCbCr, error)) (quality.Score, int, error) {
-	file, err := os.Open(source)
-	if err != nil {
-		return quality.Score{}, 0, err
-	}
-	defer file.Close()
-	in, err := y4m.NewReader(file)
-	if err != nil {
-		return quality.Score{}, 0, err
-	}
-	original := in.Header().NewPicture()
 	var meter quality.Meter
-	for {
+	err := eachPicture(source, func(original *image.YCbCr) error {
 		if err := ctx.Err(); err != nil {
-			return quality.Score{}, 0, err
-		}
-		err := in.Read(original)
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return quality.Score{}, 0, err
+			return err
 		}
 		picture, err := coded(original)
 		if err != nil {
-			return quality.Score{}, 0, fmt.Errorf("frame %d: %w", meter.Frames()+1, err)
+			return err
 		}
-		if _, err := meter.Add(original, picture); err != nil {
-			return quality.Score{}, 0, fmt.Errorf("frame %d: %w", meter.Frames()+1, err)
-		}
-	}
-	if meter.Frames() == 0 {
-		return quality.Score{}, 0, errors.New("the clip has no frames")
+		_, err = meter.Add(original, picture)
+		return err
+	})
+	if err != nil {
+		return quality.Score{}, 0, err
 	}
 	return meter.Mean(), meter.Frames(), nil
 }
