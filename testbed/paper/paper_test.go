@@ -19,23 +19,23 @@ var bounds = map[string]struct {
 	ssimDB                float64       // at least
 	used                  float64       // of the link, at least
 }{
-	// 74 ms, 197 ms, 18.1 dB, 31 %
-	Verizon: {150 * time.Millisecond, 400 * time.Millisecond, 16, 0.2},
-	// 57 ms, 94 ms, 19.5 dB, 29 %
-	ATT: {120 * time.Millisecond, 220 * time.Millisecond, 17.5, 0.2},
-	// 141 ms, 555 ms, 17.0 dB, 61 %
-	TMobile: {280 * time.Millisecond, 1100 * time.Millisecond, 15, 0.4},
-	// 43 ms, 48 ms, 19.7 dB, 17 %
-	Intermittent: {90 * time.Millisecond, 200 * time.Millisecond, 18, 0.1},
-	// 110 ms, 227 ms, 13.8 dB, 68 %
-	WiFi: {220 * time.Millisecond, 500 * time.Millisecond, 12, 0.45},
+	// 77 ms, 200 ms, 15.2 dB, 27 %
+	Verizon: {150 * time.Millisecond, 400 * time.Millisecond, 13.5, 0.18},
+	// 71 ms, 104 ms, 16.5 dB, 29 %
+	ATT: {140 * time.Millisecond, 240 * time.Millisecond, 14.5, 0.2},
+	// 145 ms, 590 ms, 15.0 dB, 44 %
+	TMobile: {280 * time.Millisecond, 1100 * time.Millisecond, 13, 0.3},
+	// 71 ms, 77 ms, 17.9 dB, 26 %
+	Intermittent: {120 * time.Millisecond, 220 * time.Millisecond, 16, 0.15},
+	// 129 ms, 313 ms, 11.8 dB, 65 %
+	WiFi: {250 * time.Millisecond, 600 * time.Millisecond, 10.5, 0.45},
 }
 
 // TestShort is the paper's evaluation in short: 20 s of each network, in virtual time, our endpoint beside the conventional one.
 func TestShort(t *testing.T) {
 	traces := testenv.Shared(t, "traces")
 	m, err := Matrix(Config{
-		Traces: traces, Clip: matrix.Clip{Source: "test:", Size: matrix.Size{Width: 320, Height: 180}, Rate: Rate},
+		Traces: traces, Clip: matrix.Clip{Source: "test:", Size: matrix.Size{Width: 480, Height: 270}, Rate: Rate},
 		Systems: []string{"salsify", "salsify:conventional"}, Duration: 20 * time.Second, Virtual: true, NoOracle: true,
 	})
 	if err != nil {
