@@ -1,7 +1,7 @@
 // Command _generate writes the assembly of the codec's kernels, one family a package: kernels_amd64.s and the Go declarations
 // in kernels_amd64.go.
 //
-//	go generate ./codec/vp8/internal/...             all of them
+//	go generate ./codec/...                          all of them
 //	go run -C codec/vp8/internal/_generate . quant   one
 //	go run -C codec/vp8/internal/_generate . -check  fails if a file is not what would be written
 //
@@ -25,14 +25,15 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// families are the packages that have kernels, in the folder above, and what writes them.
+// families are the packages that have kernels, from the folder above, and what writes them.
 var families = map[string]func(*kernels){
-	"distortion": (*kernels).distortion,
-	"loopfilter": (*kernels).loopfilter,
-	"predict":    (*kernels).predict,
-	"quant":      (*kernels).quant,
-	"token":      (*kernels).token,
-	"transform":  (*kernels).transform,
+	"distortion":    (*kernels).distortion,
+	"loopfilter":    (*kernels).loopfilter,
+	"predict":       (*kernels).predict,
+	"quant":         (*kernels).quant,
+	"token":         (*kernels).token,
+	"transform":     (*kernels).transform,
+	"../../convert": (*kernels).convert,
 }
 
 // Names of the files that are written.
@@ -82,7 +83,7 @@ func do(name string, check bool) error {
 			return err
 		}
 		if !bytes.Equal(got, want) {
-			return fmt.Errorf("%s is not up to date: run go generate ./codec/vp8/internal/%s", file, name)
+			return fmt.Errorf("%s is not up to date: run go generate ./%s", file, filepath.Join("codec/vp8/internal", name))
 		}
 	}
 	return nil
@@ -103,7 +104,7 @@ func generate(name string, write func(*kernels)) (map[string][]byte, error) {
 	if err := checkInstructions(f); err != nil {
 		return nil, err
 	}
-	cfg := printer.Config{Argv: []string{"go", "run", ".", name}, Pkg: name}
+	cfg := printer.Config{Argv: []string{"go", "run", ".", name}, Pkg: filepath.Base(name)}
 	files := map[string][]byte{}
 	for file, p := range map[string]printer.Printer{
 		assemblyFile: printer.NewGoAsm(cfg),

@@ -5,8 +5,8 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"salsify/codec/vp8/internal/kerneltest"
-	"salsify/codec/vp8/internal/simd"
+	"salsify/codec/internal/kerneltest"
+	"salsify/codec/internal/simd"
 )
 
 // sink keeps results alive.

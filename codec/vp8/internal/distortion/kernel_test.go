@@ -7,7 +7,7 @@ import (
 	"testing"
 	"unsafe"
 
-	"salsify/codec/vp8/internal/kerneltest"
+	"salsify/codec/internal/kerneltest"
 )
 
 // Blocks that the encoder measures, and some that no kernel does.

@@ -2,7 +2,7 @@
 
 package distortion
 
-import "salsify/codec/vp8/internal/simd"
+import "salsify/codec/internal/simd"
 
 // Assembly sees neither lengths nor capacities: the functions here find out that all of a block is there before they hand out
 // its address.

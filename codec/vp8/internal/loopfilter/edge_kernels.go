@@ -2,7 +2,7 @@
 
 package loopfilter
 
-import "salsify/codec/vp8/internal/simd"
+import "salsify/codec/internal/simd"
 
 // Kernels take 8 places of an edge from each of two addresses: the halves of an edge of luma, an edge of U and the same one of V,
 // or, of an edge that is only 8 places long, twice the same, which does it no harm.

@@ -4,8 +4,8 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"salsify/codec/internal/simd"
 	"salsify/codec/vp8/internal/picture"
-	"salsify/codec/vp8/internal/simd"
 )
 
 // BenchmarkMacroblock filters a row of macroblocks whose edges are such as quantizing makes. Each time it is copied from one that

@@ -5,7 +5,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"salsify/codec/vp8/internal/kerneltest"
+	"salsify/codec/internal/kerneltest"
 )
 
 const (

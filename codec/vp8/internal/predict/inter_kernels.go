@@ -3,8 +3,8 @@
 package predict
 
 import (
+	"salsify/codec/internal/simd"
 	"salsify/codec/vp8/internal/picture"
-	"salsify/codec/vp8/internal/simd"
 )
 
 // Assembly sees neither lengths nor capacities: the functions here find out that all is there that is written and read.

@@ -3,8 +3,8 @@
 package predict
 
 import (
+	"salsify/codec/internal/simd"
 	"salsify/codec/vp8/internal/entropy"
-	"salsify/codec/vp8/internal/simd"
 )
 
 // intra is Intra: kernels do the usual sizes, unless neighbours are not to be counted.

@@ -4,10 +4,10 @@ import (
 	"fmt"
 	"testing"
 
+	"salsify/codec/internal/simd"
 	"salsify/codec/vp8/internal/entropy"
 	"salsify/codec/vp8/internal/mode"
 	"salsify/codec/vp8/internal/picture"
-	"salsify/codec/vp8/internal/simd"
 )
 
 // benchmark runs plain Go and, at each level of vector instructions that there is, what uses kernels. Each makes so many pixels.

@@ -5,8 +5,8 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"salsify/codec/internal/kerneltest"
 	"salsify/codec/vp8/internal/entropy"
-	"salsify/codec/vp8/internal/kerneltest"
 	"salsify/codec/vp8/internal/picture"
 )
 

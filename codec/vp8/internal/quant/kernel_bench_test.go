@@ -4,8 +4,8 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"salsify/codec/internal/simd"
 	"salsify/codec/vp8/internal/entropy"
-	"salsify/codec/vp8/internal/simd"
 	"salsify/codec/vp8/internal/token"
 )
 

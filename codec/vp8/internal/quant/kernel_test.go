@@ -5,7 +5,7 @@ import (
 	"testing"
 	"unsafe"
 
-	"salsify/codec/vp8/internal/kerneltest"
+	"salsify/codec/internal/kerneltest"
 )
 
 // allSteps are pairs of all the steps that there are.

@@ -2,7 +2,7 @@
 
 package quant
 
-import "salsify/codec/vp8/internal/simd"
+import "salsify/codec/internal/simd"
 
 // quantizeBlocks is quantizeBlocksGo. Assembly sees no lengths: here it is found out that all blocks are there.
 func (q *Quantizer) quantizeBlocks(c, levels []int16, ends []uint8, first, rounding int) (squaredError int) {

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"testing"
 
-	"salsify/codec/vp8/internal/kerneltest"
+	"salsify/codec/internal/kerneltest"
 	"salsify/codec/vp8/internal/transform"
 )
 

@@ -7,9 +7,9 @@ import (
 	"testing"
 	"unsafe"
 
+	"salsify/codec/internal/kerneltest"
+	"salsify/codec/internal/simd"
 	"salsify/codec/vp8/internal/entropy"
-	"salsify/codec/vp8/internal/kerneltest"
-	"salsify/codec/vp8/internal/simd"
 )
 
 // TestCostKernelsStayInside: the kernels touch no more than what they are given.

@@ -4,9 +4,9 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"salsify/codec/internal/simd"
 	"salsify/codec/vp8/internal/boolcoder"
 	"salsify/codec/vp8/internal/entropy"
-	"salsify/codec/vp8/internal/simd"
 )
 
 // benchmarkMacroblocks are macroblocks with few, small levels, as at middling quantizers.

@@ -5,8 +5,8 @@ import (
 	"testing"
 	"unsafe"
 
+	"salsify/codec/internal/kerneltest"
 	"salsify/codec/vp8/internal/entropy"
-	"salsify/codec/vp8/internal/kerneltest"
 )
 
 // TestBlockCosts compares what macroblocks cost, and the contexts behind them, with what block after block does.

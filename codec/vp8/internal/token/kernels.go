@@ -6,8 +6,8 @@ import (
 	"encoding/binary"
 	"math/bits"
 
+	"salsify/codec/internal/simd"
 	"salsify/codec/vp8/internal/entropy"
-	"salsify/codec/vp8/internal/simd"
 )
 
 // The contexts of blocks are worked out here, a byte each in 64 bits: whether the blocks above and to the left have tokens. In

@@ -3,7 +3,7 @@ package transform
 import (
 	"testing"
 
-	"salsify/codec/vp8/internal/simd"
+	"salsify/codec/internal/simd"
 )
 
 // compare benchmarks the plain Go that defines a function, and the function itself at each level of vector instructions. bytes are

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"testing"
 
-	"salsify/codec/vp8/internal/kerneltest"
+	"salsify/codec/internal/kerneltest"
 )
 
 const (

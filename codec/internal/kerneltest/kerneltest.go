@@ -6,7 +6,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"salsify/codec/vp8/internal/simd"
+	"salsify/codec/internal/simd"
 )
 
 // Levels runs a test once for each level of vector instructions that the CPU has, with no more than those in use.
