@@ -1,15 +1,20 @@
 package vp8_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"image"
 	"math"
+	"os/exec"
+	"path/filepath"
 	"testing"
 
 	"pgregory.net/rapid"
 
 	"salsify/codec/vp8"
+	"salsify/codec/y4m"
+	"salsify/testbed/testenv"
 )
 
 // budgetKinds are scenes whose size follows the quantizer in the way that pictures of a camera do. Not so noise, which hardly
@@ -190,4 +195,153 @@ func TestBudgetIsNoWorseThanQuantizer(t *testing.T) {
 			s = next
 		}
 	}
+}
+
+// TestBudgetsTogether: candidates with budgets keep them, are what their frames decode to, and do not depend on the number of
+// goroutines; the first is what Encode makes.
+func TestBudgetsTogether(t *testing.T) {
+	sc := newScene("texture", 176, 144, 45)
+	for _, effort := range []int{0, 1, 5} {
+		s := newState(t, 176, 144)
+		for n, budget := range []int{9000, 3000, 3000, 800, 6000} {
+			src := sc.picture(n)
+			options := []vp8.Options{
+				{FrameBytes: budget, Effort: effort},
+				{FrameBytes: budget / 2, Effort: effort, TokenPartitions: 2},
+				{FrameBytes: budget * 2, Effort: effort},
+			}
+			alone, _, _ := encode(t, s, src, options[0])
+			all := vp8.EncodeAll(s, src, options)
+			if !bytes.Equal(all[0].Frame, alone) {
+				t.Errorf("effort %d, picture %d: the first candidate is not what Encode makes", effort, n)
+			}
+			for i := range options {
+				options[i].Goroutines = 3
+			}
+			for i, c := range vp8.EncodeAll(s, src, options) {
+				if c.Err != nil || !bytes.Equal(c.Frame, all[i].Frame) {
+					t.Fatalf("effort %d, picture %d, candidate %d: with more goroutines the bytes are others, or %v", effort, n, i, c.Err)
+				}
+				if len(c.Frame) > options[i].FrameBytes {
+					t.Errorf("effort %d, picture %d: %d bytes, the budget is %d", effort, n, len(c.Frame), options[i].FrameBytes)
+				}
+				follow(t, s, c.Frame, c.State)
+			}
+			s = all[n%len(all)].State
+		}
+	}
+}
+
+// TestBudgetOnClips: of a camera's pictures, nine in ten take 90 to 100 % of their budget, and none takes more. So do both
+// candidates of a picture, one of them with half the other's budget.
+func TestBudgetOnClips(t *testing.T) {
+	onlyWithoutRace(t)
+	t.Logf("%-35s %9s %5s %9s %5s %8s", "clip", "bytes", "met", "mean use", "finest", "refused")
+	for _, path := range clips(t) {
+		pictures := clipPictures(t, path, 10)
+		var all use
+		for _, budgets := range [][]int{{5000}, {20000, 10000}, {50000}, {120000}} {
+			u := useBudgets(t, pictures, budgets)
+			t.Logf("%-35s %9v %3d %% %7.0f %% %6d %8d", filepath.Base(path), budgets, u.percent(), u.mean(), u.finest, u.refused)
+			all.add(u)
+		}
+		if all.percent() < 90 {
+			t.Errorf("%s: only %d %% of the budgets are met", filepath.Base(path), all.percent())
+		}
+	}
+}
+
+// clips are the paths of the shared clips.
+func clips(t *testing.T) (paths []string) {
+	t.Helper()
+	for _, pattern := range []string{"*.mkv", "*.mp4"} {
+		found, err := filepath.Glob(filepath.Join(testenv.Shared(t, "clips"), pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		paths = append(paths, found...)
+	}
+	return paths
+}
+
+// clipPictures are the first pictures of a clip.
+func clipPictures(t *testing.T, path string, count int) (pictures []*image.YCbCr) {
+	t.Helper()
+	var complaint bytes.Buffer
+	cmd := exec.Command(testenv.Tool(t, "ffmpeg"), "-v", "error", "-nostdin", "-i", path, "-map", "0:v:0",
+		"-vsync", "passthrough", "-frames:v", fmt.Sprint(count), "-pix_fmt", "yuv420p", "-f", "yuv4mpegpipe", "-")
+	cmd.Stderr = &complaint
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("ffmpeg: %v: %s", err, &complaint)
+	}
+	r, err := y4m.NewReader(bytes.NewReader(out))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range count {
+		picture := r.Header().NewPicture()
+		if err := r.Read(picture); err != nil {
+			t.Fatal(err)
+		}
+		pictures = append(pictures, picture)
+	}
+	return pictures
+}
+
+// use is how frames used their budgets.
+type use struct {
+	finest, refused int     // the frames with quantizer 0, and those that quantizer 127 makes too large: these count as met
+	met, missed     int     // the others
+	share           float64 // of them, the sum of their bytes as shares of their budgets
+}
+
+func (u *use) percent() int {
+	good := u.finest + u.refused + u.met
+	return 100 * good / (good + u.missed)
+}
+
+func (u *use) mean() float64 { return 100 * u.share / float64(max(u.met+u.missed, 1)) }
+
+func (u *use) add(v use) {
+	u.finest, u.refused, u.met, u.missed = u.finest+v.finest, u.refused+v.refused, u.met+v.met, u.missed+v.missed
+}
+
+// useBudgets encodes each picture to candidates with these budgets, and goes on from the first.
+func useBudgets(t *testing.T, pictures []*image.YCbCr, budgets []int) (u use) {
+	t.Helper()
+	var options []vp8.Options
+	for _, budget := range budgets {
+		options = append(options, vp8.Options{FrameBytes: budget, Effort: 1})
+	}
+	s := newState(t, pictures[0].Rect.Dx(), pictures[0].Rect.Dy())
+	for i, src := range pictures {
+		candidates := vp8.EncodeAll(s, src, options)
+		for j := range candidates {
+			c := &candidates[j]
+			share := float64(len(c.Frame)) / float64(budgets[j])
+			switch {
+			case c.Err != nil:
+				u.refused++
+				_, c.State = coarsest(t, s, src, options[j], c.Err)
+				continue
+			case share > 1:
+				t.Errorf("picture %d: %d bytes, the budget is %d", i, len(c.Frame), budgets[j])
+			case c.Stats.Info.Quantizer == 0:
+				u.finest++
+				continue
+			case share >= 0.9:
+				u.met++
+			default:
+				u.missed++
+			}
+			u.share += share
+		}
+		for _, c := range candidates[1:] {
+			c.State.Release()
+		}
+		s.Release()
+		s = candidates[0].State
+	}
+	return u
 }

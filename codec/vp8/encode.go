@@ -101,7 +101,7 @@ type Candidate struct {
 
 // EncodeAll encodes a picture once for each of the options, as Encode does, but in less time: motion search and transforms are done
 // once for all, with the first options. The first candidate is what Encode would make of its options; the others may differ a
-// little from that, and are as good. Those with a byte budget share nothing.
+// little from that, and are as good. Those with a byte budget share among themselves.
 //
 // The largest of the options' Goroutines holds for all candidates together. An error concerns its candidate only.
 func EncodeAll(s *State, src *image.YCbCr, options []Options) []Candidate {
@@ -123,7 +123,7 @@ func EncodeAll(s *State, src *image.YCbCr, options []Options) []Candidate {
 	defer source.Drop()
 	copySource(source, src)
 	goroutines := 1
-	var together, alone []*encoder
+	var together, budgeted []*encoder
 	for i := range options {
 		if err := options[i].check(); err != nil {
 			candidates[i].Err = err
@@ -133,15 +133,13 @@ func EncodeAll(s *State, src *image.YCbCr, options []Options) []Candidate {
 		e := encoders.Get().(*encoder)
 		e.begin(s, source, &options[i], &candidates[i])
 		if options[i].FrameBytes > 0 {
-			alone = append(alone, e)
+			budgeted = append(budgeted, e)
 		} else {
 			together = append(together, e)
 		}
 	}
 	encodeTogether(together, goroutines)
-	for _, e := range alone {
-		e.deliver(e.fit(e.options.FrameBytes))
-	}
+	fitTogether(budgeted, goroutines)
 	return candidates
 }
 
@@ -292,15 +290,6 @@ func copyPlane(dst *picture.Plane, src []byte, stride, w, h int) {
 			row[x] = row[n-1]
 		}
 	}
-}
-
-// encode does the steps 2 to 6 with one quantizer index.
-func (e *encoder) encode(quantizer int) (*attempt, error) {
-	e.start(quantizer)
-	one := []*encoder{e}
-	codeMacroblocks(one, e.options.Goroutines)
-	finish(one, max(e.options.Goroutines, 1))
-	return e.result, e.err
 }
 
 // start does step 2 and gets step 3 ready.

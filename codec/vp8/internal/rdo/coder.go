@@ -113,13 +113,6 @@ func (c *coder) finish() {
 	}
 	*c.around.Here = t.Macroblock
 	i := c.row*c.f.Modes.Cols + c.col
-	if c.f.KeepCoeffs {
-		if t.YMode != entropy.BPred {
-			c.transformLuma(t.p)
-			c.transformChroma(t.p)
-		}
-		c.f.Kept[i] = t.p.coeffs
-	}
 	if t.Skip {
 		token.Skip(c.above, &c.left, t.HasY2())
 		return

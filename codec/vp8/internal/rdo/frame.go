@@ -20,14 +20,12 @@ type Frame struct {
 	Costs  *Costs
 	Plan   [4]Plan // by segment
 
-	Modes      mode.Map         // Segment of each macroblock is given
-	Recon      *picture.Picture // with IntraEdge; before the loop filter
-	Coeffs     []token.Coeffs   // levels of each macroblock, in raster order; undefined where it has none
-	Ends       []token.Ends
-	Vectors    [][header.NumRefs]Found // what motion search found, kept for the next pass over the same picture
-	KeepCoeffs bool                    // Kept is wanted
-	Kept       []token.Coeffs          // the transform coefficients of each macroblock's residue
-	above      []token.Context
+	Modes   mode.Map         // Segment of each macroblock is given
+	Recon   *picture.Picture // with IntraEdge; before the loop filter
+	Coeffs  []token.Coeffs   // levels of each macroblock, in raster order; undefined where it has none
+	Ends    []token.Ends
+	Vectors [][header.NumRefs]Found // what motion search found, kept for the next pass over the same picture
+	above   []token.Context
 }
 
 // Found is the vector that the search found in a reference.
@@ -129,9 +127,6 @@ func (f *Frame) ForgetVectors() { clear(f.Vectors) }
 
 // Start begins a pass over the macroblocks.
 func (f *Frame) Start() {
-	if n := len(f.Coeffs); f.KeepCoeffs && len(f.Kept) != n {
-		f.Kept = make([]token.Coeffs, n)
-	}
 	clear(f.above)
 	f.Recon.IntraEdge()
 }

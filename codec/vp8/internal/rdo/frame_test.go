@@ -371,44 +371,6 @@ func TestSegments(t *testing.T) {
 	}
 }
 
-// TestEstimateTokens: what is estimated from the kept coefficients is near what the tokens take, for the quantizer that was used,
-// and falls as the quantizer gets coarser.
-func TestEstimateTokens(t *testing.T) {
-	src, ref := texture(15, 10), texture(16, 10)
-	for _, refs := range [][]*picture.Picture{nil, {ref}} {
-		for _, q := range []int{10, 40, 80} {
-			f := newFrame(src, q, refs...)
-			f.KeepCoeffs = true
-			rate := 0
-			above := make([]token.Context, cols)
-			var left token.Context
-			code(f, &middling, func(_ *coder, col, row int) {
-				if col == 0 {
-					left = token.Context{}
-				}
-				if m := f.Modes.At(col, row); m.Skip {
-					token.Skip(&above[col], &left, m.HasY2())
-				} else {
-					rate += tokenRate(f, m.HasY2(), row*cols+col, &above[col], &left)
-				}
-			})
-			estimate := func(q int) int {
-				plan := NewPlan(q, &f.Header.Quantizers)
-				return f.EstimateTokens(&[4]Plan{plan, plan, plan, plan}, 1)
-			}
-			// The trellis spends less than plain quantization would.
-			if got := float64(estimate(q)) / float64(rate); got < 0.8 || got > 1.8 {
-				t.Errorf("quantizer %d: the estimate is %.2f times what the tokens take", q, got)
-			}
-			for q := range quant.MaxIndex {
-				if fine, coarse := estimate(q), estimate(q+1); coarse > fine+fine/50 {
-					t.Errorf("quantizer %d is estimated at %d, %d at %d", q, fine, q+1, coarse)
-				}
-			}
-		}
-	}
-}
-
 // TestPlans: the coarser the quantizer, the more a bit is worth.
 func TestPlans(t *testing.T) {
 	before := NewPlan(0, &header.Quantizers{})
