@@ -84,8 +84,14 @@ type attempt struct {
 	frame    []byte
 	header   header.Frame
 	picture  *picture.Picture
-	segments []uint8
+	segments *segmentMap
 	stats    Stats
+}
+
+// drop lets go of an attempt that is not wanted.
+func (a *attempt) drop() {
+	a.picture.Drop()
+	a.segments.drop()
 }
 
 // point is what an attempt showed: the bytes of a frame at a position.
@@ -205,13 +211,13 @@ func (s *search) judge() {
 	if bytes <= s.budget {
 		s.fits = here
 		if s.result != nil {
-			s.result.picture.Drop()
+			s.result.drop()
 		}
 		s.result = a
 	} else {
 		s.over = here
 		if a != nil {
-			a.picture.Drop()
+			a.drop()
 		}
 	}
 	switch {

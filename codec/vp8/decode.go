@@ -22,11 +22,12 @@ import (
 //
 //  1. header.Parse reads the frame header and finds the partitions.
 //  2. mode.Read reads how every macroblock is predicted, all from the first partition.
-//  3. Row by row, token.Read reads the coefficients of a macroblock from the row's token partition,
-//  4. predict makes its prediction from neighbours or from a reference picture,
+//  3. Row by row, token.Read reads the coefficients of the row's macroblocks from its token partition,
+//  4. predict makes their prediction from neighbours or from a reference picture,
 //  5. and transform adds the residue.
-//  6. loopfilter smooths each row once the row below has been predicted from it.
-//  7. The picture gets its border, and with it the next State is made.
+//  6. loopfilter smooths the rows above: all that is predicted from them is there by now.
+//  7. Rows that have changed for the last time get their border.
+//  8. The next State is made.
 
 // Decode decodes one frame (what a container or an RTP depacketizer gives as one VP8 frame) from State s. It returns the State
 // to decode the next frame from and the picture, which is nil if the frame is not to be shown, and which is valid until next is
@@ -60,20 +61,21 @@ type decoder struct {
 	tokens [][]byte
 	modes  mode.Map
 
-	readers [8]boolcoder.Reader // one a token partition
-	above   []token.Context     // one a macroblock column
-	left    token.Context
-	coeffs  token.Coeffs
-	ends    token.Ends
-	steps   [4]quant.Steps // by segment
-	filter  *predict.Filter
+	readers  [8]boolcoder.Reader // one a token partition
+	above    []token.Context     // one a macroblock column
+	steps    [4]quant.Steps      // by segment
+	inter    *predict.Filter
+	loop     loopfilter.Filter
+	coeffs   []token.Coeffs // of a row's macroblocks that have any, one after the other; zero between rows
+	ends     []token.Ends
+	bordered int // how many rows have their border
 }
 
 var decoders = sync.Pool{New: func() any { return new(decoder) }}
 
 // readModes does steps 1 and 2.
 func (d *decoder) readModes(s *State, data []byte) error {
-	f, r, tokens, err := header.Parse(data, &s.context)
+	f, r, tokens, err := header.Parse(data, s.context)
 	switch {
 	case errors.Is(err, header.ErrTruncated):
 		return fmt.Errorf("%w: %d bytes do not hold its header and partitions", ErrTruncated, len(data))
@@ -92,12 +94,16 @@ func (d *decoder) readModes(s *State, data []byte) error {
 	cols, rows := (width+15)/16, (height+15)/16
 	d.modes.Reset(cols, rows)
 	i := 0
+	var segments []uint8
+	if !f.Key {
+		segments = s.segments.of()
+	}
 	for row := range rows {
 		for col := range cols {
 			a := d.modes.Around(col, row)
 			a.Here.Segment = 0
-			if s.segments != nil && !f.Key {
-				a.Here.Segment = s.segments[i]
+			if segments != nil {
+				a.Here.Segment = segments[i]
 			}
 			i++
 			mode.Read(&r, &f, &a)
@@ -118,86 +124,158 @@ func (d *decoder) readPicture(s *State, pic *picture.Picture) error {
 	cols, rows := d.modes.Cols, d.modes.Rows
 	if cap(d.above) < cols {
 		d.above = make([]token.Context, cols)
+		d.coeffs, d.ends = make([]token.Coeffs, cols), make([]token.Ends, cols)
 	}
 	d.above = d.above[:cols]
 	clear(d.above)
 	d.steps = quant.Segments(f)
-	d.filter = &predict.Bilinear
+	d.inter = &predict.Bilinear
 	if f.Version == 0 || f.Version > 3 {
-		d.filter = &predict.SixTap
+		d.inter = &predict.SixTap
 	}
-	var filter loopfilter.Filter
-	filter.Set(f)
-	pic.IntraEdge()
+	d.loop.Set(f)
+	d.bordered = 0
 	for row := range rows {
-		d.left = token.Context{}
-		r := &d.readers[row%f.Partitions]
-		for col := range cols {
-			m := d.modes.At(col, row)
-			coded := false
-			if !m.Skip {
-				coded = token.Read(r, &f.Context.Probs.Coeff, &d.above[col], &d.left, m.HasY2(), &d.coeffs, &d.ends)
-				m.Skip = !coded // for the loop filter, a macroblock without coefficients is one that says so
-			} else {
-				token.Skip(&d.above[col], &d.left, m.HasY2())
-			}
-			d.reconstruct(s, pic, m, col, row, coded)
+		if err := d.readTokens(row); err != nil {
+			return err
 		}
-		if r.Overrun() > 0 {
-			return fmt.Errorf("%w: a token partition ends in macroblock row %d of %d", ErrTruncated, row, rows)
-		}
-		if f.FilterLevel > 0 && row > 0 {
-			filter.Row(pic, &d.modes, row-1)
-		}
+		pic.IntraEdgeRow(row)
+		d.predictRow(s, pic, row)
+		d.finish(pic, row)
 	}
-	if f.FilterLevel > 0 {
-		filter.Row(pic, &d.modes, rows-1)
-	}
-	pic.ExtendBorder()
 	return nil
 }
 
-// reconstruct does steps 4 and 5 for one macroblock. Where there are coefficients, it leaves them zero.
-func (d *decoder) reconstruct(s *State, pic *picture.Picture, m *mode.Macroblock, col, row int, coded bool) {
+// finish does steps 6 and 7 as far as they can be done once a row is predicted. Rows are smoothed in pairs: it is faster.
+func (d *decoder) finish(pic *picture.Picture, row int) {
+	last := row == d.modes.Rows-1
+	odd := row&1 != 0
+	if odd && !last {
+		return
+	}
+	if d.frame.FilterLevel > 0 {
+		if !odd && row > 0 {
+			d.loop.Pair(pic, &d.modes, row-2)
+		}
+		switch {
+		case last && odd:
+			d.loop.Pair(pic, &d.modes, row-1)
+		case last:
+			d.loop.Row(pic, &d.modes, row)
+		}
+	}
+	finished := row - 1 // the rows before that; the row row-1 changes when this one is smoothed
+	if last {
+		finished = d.modes.Rows
+	}
+	for ; d.bordered < finished; d.bordered++ {
+		pic.ExtendRow(d.bordered)
+	}
+}
+
+// readTokens does step 3 for a row.
+func (d *decoder) readTokens(row int) error {
+	r := &d.readers[row%d.frame.Partitions]
+	probs := &d.frame.Context.Probs.Coeff
+	var left token.Context
+	n := 0
+	for col := range d.modes.Cols {
+		m := d.modes.At(col, row)
+		if m.Skip {
+			token.Skip(&d.above[col], &left, m.HasY2())
+			continue
+		}
+		if token.Read(r, probs, &d.above[col], &left, m.HasY2(), &d.coeffs[n], &d.ends[n]) {
+			n++
+		} else {
+			m.Skip = true // for the loop filter, a macroblock without coefficients is one that says so
+		}
+	}
+	if r.Overrun() > 0 {
+		clear(d.coeffs[:n])
+		return fmt.Errorf("%w: a token partition ends in macroblock row %d of %d", ErrTruncated, row, d.modes.Rows)
+	}
+	return nil
+}
+
+// longRun is how many macroblocks are copied faster as one than one by one.
+const longRun = 8
+
+// predictRow does steps 4 and 5 for a row. It leaves the coefficients zero.
+func (d *decoder) predictRow(s *State, pic *picture.Picture, row int) {
+	cols := d.modes.Cols
+	coded := 0
+	for col := 0; col < cols; {
+		run := d.still(col, row)
+		if run >= longRun {
+			predict.Copy(pic, s.refs[d.modes.At(col, row).Ref], col, row, run)
+			col += run
+			continue
+		}
+		for end := col + max(run, 1); col < end; col++ {
+			m := d.modes.At(col, row)
+			if m.Skip {
+				d.reconstruct(s, pic, m, col, row, nil, nil)
+			} else {
+				d.reconstruct(s, pic, m, col, row, &d.coeffs[coded], &d.ends[coded])
+				coded++
+			}
+		}
+	}
+}
+
+// still gives how many macroblocks of a row from col on are the same as in one reference picture.
+func (d *decoder) still(col, row int) int {
+	first := d.modes.At(col, row)
+	n := 0
+	for m := first; m.Skip && m.YMode == entropy.ZeroMV && m.Ref == first.Ref; m = d.modes.At(col+n, row) {
+		if n++; col+n == d.modes.Cols {
+			break
+		}
+	}
+	return n
+}
+
+// reconstruct does steps 4 and 5 for one macroblock. c is nil where there are no coefficients; else it is left zero.
+func (d *decoder) reconstruct(s *State, pic *picture.Picture, m *mode.Macroblock, col, row int,
+	c *token.Coeffs, ends *token.Ends) {
 	y, u, v := &pic.Y, &pic.U, &pic.V
 	ya, ca := y.At(col*16, row*16), u.At(col*8, row*8)
 	steps := &d.steps[m.Segment]
 	if m.Ref != header.Intra {
-		ref := s.refs[m.Ref]
-		predict.Macroblock(d.filter, pic, ref, m, col, row, d.frame.Version == 3)
+		predict.Macroblock(d.inter, pic, s.refs[m.Ref], m, col, row, d.frame.Version == 3)
 	} else {
 		predict.Intra(u.Pix[ca:], u.Stride, u.Pix, ca, u.Stride, 8, m.UVMode, row > 0, col > 0)
 		predict.Intra(v.Pix[ca:], v.Stride, v.Pix, ca, v.Stride, 8, m.UVMode, row > 0, col > 0)
 		if m.YMode == entropy.BPred {
-			d.reconstruct4x4(pic, m, col, row, coded)
+			reconstruct4x4(y, m, col, row, c, ends, steps.Y1)
 		} else {
 			predict.Intra(y.Pix[ya:], y.Stride, y.Pix, ya, y.Stride, 16, m.YMode, row > 0, col > 0)
 		}
 	}
-	if !coded {
+	if c == nil {
 		return
 	}
-	c := &d.coeffs
-	if m.YMode != entropy.BPred {
+	if m.YMode != entropy.BPred && ends.Luma() {
 		var dcs *[16]int16
 		if m.HasY2() {
 			dcs = new([16]int16)
 			transform.DequantizedWHT(c.Block(token.Y2), steps.Y2, dcs)
 		}
 		dst := y.Pix[ya:]
-		transform.AddLuma(c[:], d.ends[:], steps.Y1, dcs, dst, y.Stride, dst, y.Stride)
+		transform.AddLuma(c[:], ends[:], steps.Y1, dcs, dst, y.Stride, dst, y.Stride)
 	}
-	dstU, dstV := u.Pix[ca:], v.Pix[ca:]
-	transform.AddChroma(c[16*token.FirstU:], d.ends[token.FirstU:], steps.UV, dstU, dstV, u.Stride, dstU, dstV, u.Stride)
+	if ends.Chroma() {
+		dstU, dstV := u.Pix[ca:], v.Pix[ca:]
+		transform.AddChroma(c[16*token.FirstU:], ends[token.FirstU:], steps.UV, dstU, dstV, u.Stride, dstU, dstV, u.Stride)
+	}
 	*c = token.Coeffs{}
 }
 
-// reconstruct4x4 predicts the luma blocks of a BPred macroblock, each from those before it.
-func (d *decoder) reconstruct4x4(pic *picture.Picture, m *mode.Macroblock, col, row int, coded bool) {
-	y := &pic.Y
+// reconstruct4x4 makes the luma blocks of a BPred macroblock, each predicted from those before it.
+func reconstruct4x4(y *picture.Plane, m *mode.Macroblock, col, row int, c *token.Coeffs, ends *token.Ends, steps [2]int16) {
 	ya := y.At(col*16, row*16)
 	aboveRight := predict.AboveRight(y, col, row)
-	steps := d.steps[m.Segment].Y1
 	for b := range token.FirstU {
 		at := ya + (b>>2)*4*y.Stride + (b&3)*4
 		var e predict.Edge
@@ -207,35 +285,25 @@ func (d *decoder) reconstruct4x4(pic *picture.Picture, m *mode.Macroblock, col, 
 			e.Gather(y.Pix, at, y.Stride, y.Pix[at-y.Stride+4:])
 		}
 		predict.Intra4x4(y.Pix[at:], y.Stride, &e, m.BModes[b])
-		if coded {
-			addResidue(d.coeffs.Block(b), d.ends[b], steps, y.Pix[at:], y.Stride)
+		if c != nil {
+			transform.AddResidue(c.Block(b), ends[b], steps, y.Pix[at:], y.Stride)
 		}
 	}
 }
 
-// addResidue dequantizes a block, adds its inverse transform to the prediction at dst and leaves the coefficients zero.
-func addResidue(c *[16]int16, end uint8, steps [2]int16, dst []byte, stride int) {
-	transform.AddResidue(c, end, steps, dst, stride)
-	if end > 1 {
-		*c = [16]int16{}
-	} else {
-		c[0] = 0
-	}
-}
-
-// segmentMap is the map that the frame leaves.
-func (d *decoder) segmentMap(s *State) []uint8 {
+// segmentMap is the map that the frame leaves, with a holder more.
+func (d *decoder) segmentMap(s *State) *segmentMap {
 	switch {
 	case d.frame.UpdateMap:
-		segments := make([]uint8, 0, d.modes.Cols*d.modes.Rows)
+		m := newSegmentMap(d.modes.Cols * d.modes.Rows)
 		for row := range d.modes.Rows {
 			for col := range d.modes.Cols {
-				segments = append(segments, d.modes.At(col, row).Segment)
+				m.ids[row*d.modes.Cols+col] = d.modes.At(col, row).Segment
 			}
 		}
-		return segments
+		return m
 	case d.frame.Key:
 		return nil
 	}
-	return s.segments
+	return s.segments.hold()
 }

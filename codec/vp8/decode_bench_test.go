@@ -92,7 +92,7 @@ func TestSteadyStateMemory(t *testing.T) {
 	const count = 20
 	n := allocated(func() { decode(count) }) / count
 	t.Logf("%d bytes a frame", n)
-	if n > 16<<10 {
+	if n > 1<<10 {
 		t.Errorf("a frame makes Decode allocate %d bytes", n)
 	}
 }

@@ -230,6 +230,7 @@ type encoder struct {
 	options   *Options
 	candidate *Candidate
 	result    *attempt // the last one, or err
+	only      attempt  // what result is without a budget
 	err       error
 	leader    *encoder // the one before it of the same picture that has measured the source; nil: none
 	source    *picture.Picture
@@ -244,8 +245,11 @@ type encoder struct {
 	parts     [8][]byte
 	first     []byte
 	sizes     struct{ header, first int }
-	activity  []uint16 // of each macroblock; see segments.go
-	segmap    []uint8  // the segment of each macroblock
+	activity  []uint16      // of each macroblock; see segments.go
+	segmap    []uint8       // the segment of each macroblock
+	progress  []rowProgress // of the rows of macroblocks; [0] is above the first
+	pace      pace
+	counts    token.Counts
 }
 
 var encoders = sync.Pool{New: func() any { return new(encoder) }}
@@ -271,6 +275,7 @@ func (e *encoder) end() {
 	e.rdo.Source, e.rdo.Recon = nil, nil
 	e.rdo.Refs = [header.NumRefs]*picture.Picture{}
 	e.state, e.options, e.candidate, e.leader, e.result, e.err = nil, nil, nil, nil, nil, nil
+	e.only = attempt{}
 }
 
 // copySource copies the visible picture and repeats its last column and row up to whole macroblocks.
@@ -310,7 +315,11 @@ func (e *encoder) attempt() (*attempt, error) {
 		e.rdo.Recon.Drop()
 		return nil, err
 	}
-	a := &attempt{frame: frame, header: e.header, picture: e.rdo.Recon, segments: e.segmentMap(), stats: e.stats()}
+	a := &e.only
+	if e.options.FrameBytes > 0 {
+		a = new(attempt)
+	}
+	*a = attempt{frame: frame, header: e.header, picture: e.rdo.Recon, segments: e.segmentMap(), stats: e.stats()}
 	a.stats.SquaredErr, a.stats.SSIM = compare(e.source, a.picture, e.state.width, e.state.height)
 	return a, nil
 }
@@ -318,8 +327,9 @@ func (e *encoder) attempt() (*attempt, error) {
 // codeMacroblocks does step 3 for encoders of one picture. With several goroutines each takes every n-th row; a row stays two
 // macroblocks behind the one above, which is as far as prediction looks to the right.
 func codeMacroblocks(all []*encoder, goroutines int) {
-	rows, cols := all[0].rdo.Modes.Rows, all[0].rdo.Modes.Cols
-	pace := paceOf(all)
+	rows := all[0].rdo.Modes.Rows
+	pace := &all[0].pace
+	pace.setFor(all)
 	n := min(max(goroutines, 1), rows)
 	if n == 1 {
 		nothing := func(int) {}
@@ -329,25 +339,25 @@ func codeMacroblocks(all []*encoder, goroutines int) {
 			w.code(all, row, pace, nothing, nothing)
 		}
 	} else {
-		progress := make([]rowProgress, rows+1) // [0] is above the first row
-		for i := range progress {
-			progress[i].ready = sync.NewCond(&progress[i].Mutex)
-		}
-		progress[0].done.Store(int32(cols))
+		all[0].resetProgress()
 		var working sync.WaitGroup
-		for i := range n {
-			working.Go(func() {
-				w := rowWorkers.Get().(*rowWorker)
-				defer rowWorkers.Put(w)
-				for row := i; row < rows; row += n {
-					w.code(all, row, pace, func(n int) { progress[row].wait(n, cols) }, progress[row+1].advance)
-				}
-			})
+		for first := range n {
+			working.Go(func() { codeRows(all, first, n) })
 		}
 		working.Wait()
 	}
 	for _, e := range all {
 		e.level = min(e.options.Effort, pace.lowest)
+	}
+}
+
+// codeRows codes every n-th row, in step with others.
+func codeRows(all []*encoder, first, n int) {
+	w := rowWorkers.Get().(*rowWorker)
+	defer rowWorkers.Put(w)
+	rows, cols, progress := all[0].rdo.Modes.Rows, all[0].rdo.Modes.Cols, all[0].progress
+	for row := first; row < rows; row += n {
+		w.code(all, row, &all[0].pace, func(n int) { progress[row].wait(n, cols) }, progress[row+1].advance)
 	}
 }
 
@@ -370,12 +380,27 @@ func (w *rowWorker) code(all []*encoder, row int, p *pace, wait, done func(n int
 	p.end(effort)
 }
 
+// resetProgress notes that no row is done, but what is above the first.
+func (e *encoder) resetProgress() {
+	rows, cols := e.rdo.Modes.Rows, e.rdo.Modes.Cols
+	if len(e.progress) <= rows {
+		e.progress = make([]rowProgress, rows+1)
+		for i := range e.progress {
+			e.progress[i].ready.L = &e.progress[i]
+		}
+	}
+	for i := range e.progress {
+		e.progress[i].done.Store(0)
+	}
+	e.progress[0].done.Store(int32(cols))
+}
+
 // rowProgress is how many macroblocks of a row are done.
 type rowProgress struct {
 	done    atomic.Int32
 	waiting atomic.Bool
 	sync.Mutex
-	ready *sync.Cond
+	ready sync.Cond
 }
 
 // restAhead: who has to wait for the row above waits until it is so many macroblocks further ahead, rather than be woken for each.
@@ -409,7 +434,7 @@ func (e *encoder) write() ([]byte, error) {
 	f := &e.header
 	var w boolcoder.Writer
 	w.Reset(e.first[:0])
-	f.Write(&w, &e.state.context)
+	f.Write(&w, e.state.context)
 	e.sizes.header = w.Len()
 	e.modes.Write(&w, f)
 	e.first = w.Finish()
@@ -425,14 +450,17 @@ func (e *encoder) write() ([]byte, error) {
 	return frame, nil
 }
 
-func (e *encoder) segmentMap() []uint8 {
+// segmentMap is the map that the frame leaves, with a holder more.
+func (e *encoder) segmentMap() *segmentMap {
 	switch {
 	case e.header.UpdateMap:
-		return append([]uint8(nil), e.segmap...)
+		m := newSegmentMap(len(e.segmap))
+		copy(m.ids, e.segmap)
+		return m
 	case e.header.Key:
 		return nil
 	}
-	return e.state.segments
+	return e.state.segments.hold()
 }
 
 // stats counts up what is known without the picture.

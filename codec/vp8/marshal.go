@@ -45,7 +45,7 @@ func (s *State) fixed() fixedPart {
 	return fixedPart{
 		ID: s.id, Width: uint16(s.width), Height: uint16(s.height),
 		HorizontalScale: uint8(s.scale[0]), VerticalScale: uint8(s.scale[1]),
-		Context: s.context, Memory: s.memory,
+		Context: *s.context, Memory: s.memory,
 	}
 }
 
@@ -58,7 +58,7 @@ func (s *State) Fingerprint() [sha256.Size]byte {
 	fixed := s.fixed()
 	fixed.ID = ID{}
 	binary.Write(h, binary.BigEndian, fixed) // a hash takes every write
-	segments := s.segments
+	segments := s.segments.of()
 	if segments == nil {
 		segments = make([]uint8, s.macroblocks())
 	}
@@ -111,7 +111,7 @@ func (s *State) MarshalBinary() ([]byte, error) {
 		out.WriteByte(0)
 	} else {
 		out.WriteByte(1)
-		out.Write(s.segments)
+		out.Write(s.segments.ids)
 	}
 	for n, i := range refOrder {
 		switch same := s.firstSame(n); {
@@ -174,7 +174,7 @@ func (s *State) read(in *bytes.Reader) error {
 	}
 	n := &State{
 		id: fixed.ID, width: w, height: h, scale: [2]int{int(fixed.HorizontalScale), int(fixed.VerticalScale)},
-		context: fixed.Context, memory: fixed.Memory,
+		context: &fixed.Context, memory: fixed.Memory,
 		pool: picture.NewPool(w, h),
 	}
 	if err := n.readSegments(in); err != nil {
@@ -203,9 +203,9 @@ func (s *State) readSegments(in *bytes.Reader) error {
 	if in.Len() < s.macroblocks() {
 		return fmt.Errorf("%w: its segment map is too short", ErrStateData)
 	}
-	s.segments = make([]uint8, s.macroblocks())
-	in.Read(s.segments) // cannot fall short
-	for _, seg := range s.segments {
+	s.segments = newSegmentMap(s.macroblocks())
+	in.Read(s.segments.ids) // cannot fall short
+	for _, seg := range s.segments.ids {
 		if seg > 3 {
 			return fmt.Errorf("%w: its segment map has a segment %d", ErrStateData, seg)
 		}

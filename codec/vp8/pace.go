@@ -33,8 +33,17 @@ type pace struct {
 	lowest      int     // effort so far
 }
 
-// paceOf is the pace of encoders of one picture, which begin now.
-func paceOf(all []*encoder) *pace {
+// set begins now, with a number of rows to code. There is no deadline if that is zero.
+func (p *pace) set(deadline time.Time, asked, rows int) {
+	p.deadline, p.asked, p.lowest, p.rows = deadline, asked, asked, rows
+	p.begun, p.done, p.next = 0, 0, 0
+	if !deadline.IsZero() {
+		p.began = time.Now()
+	}
+}
+
+// setFor begins now, for encoders of one picture.
+func (p *pace) setFor(all []*encoder) {
 	var deadline time.Time
 	asked := MinEffort
 	for _, e := range all {
@@ -43,16 +52,7 @@ func paceOf(all []*encoder) *pace {
 			deadline = d
 		}
 	}
-	return newPace(deadline, asked, all[0].rdo.Modes.Rows)
-}
-
-// newPace begins now. There is no deadline if that is zero.
-func newPace(deadline time.Time, asked, rows int) *pace {
-	p := &pace{deadline: deadline, asked: asked, lowest: asked, rows: rows}
-	if !deadline.IsZero() {
-		p.began = time.Now()
-	}
-	return p
+	p.set(deadline, asked, all[0].rdo.Modes.Rows)
 }
 
 // begin gives the effort for the next row.

@@ -21,7 +21,8 @@ func TestPace(t *testing.T) {
 		}
 		allowed := time.Duration(share * float64(all(asked)))
 		synctest.Test(t, func(*testing.T) {
-			p := newPace(time.Now().Add(allowed), asked, rows)
+			p := new(pace)
+			p.set(time.Now().Add(allowed), asked, rows)
 			began := time.Now()
 			for range rows {
 				effort := p.begin()

@@ -137,7 +137,7 @@ func (e *encoder) plan(quantizer int) {
 		RefreshProbs: true,
 		UseSkip:      true,
 		ProbSkip:     orDefault(s.memory.ProbSkip, firstProbSkip),
-		Context:      s.context,
+		Context:      *s.context,
 	}
 	e.rdo.Refs = [header.NumRefs]*picture.Picture{}
 	if key {

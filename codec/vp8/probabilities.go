@@ -105,7 +105,8 @@ func (e *encoder) collect() {
 
 // count counts the symbols.
 func (e *encoder) count() (*token.Counts, mode.Counts) {
-	tokens := new(token.Counts)
+	tokens := &e.counts
+	*tokens = token.Counts{}
 	for i := range e.header.Partitions {
 		e.tokens[i].Count(tokens)
 	}

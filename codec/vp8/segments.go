@@ -40,7 +40,7 @@ func (e *encoder) planSegments() {
 		centres := e.clusterActivity()
 		e.assignSegments(centres)
 		f.Segmentation = true
-		old := e.state.segments
+		old := e.state.segments.of()
 		if f.Key || old == nil || f.RefreshGolden || e.changed(old)*resendShare > len(old) {
 			f.UpdateMap = true
 		} else {

@@ -46,8 +46,8 @@ type State struct {
 	id            ID
 	width, height int
 	scale         [2]int // horizontal and vertical scaling bits of the last key frame
-	context       header.Context
-	segments      []uint8 // segment of each macroblock, in raster order; nil: all are 0
+	context       *header.Context
+	segments      *segmentMap // nil: all macroblocks are in segment 0
 	memory        memory
 
 	// refs are the reference pictures by header.Last, Golden and AltRef, all nil before the first key frame. The one at
@@ -75,7 +75,10 @@ func NewState(width, height int) (*State, error) {
 	if width < 1 || height < 1 || width > MaxSize || height > MaxSize {
 		return nil, fmt.Errorf("%w: %dx%d (1 to %d each way)", ErrSize, width, height, MaxSize)
 	}
-	s := &State{id: firstID(width, height), width: width, height: height, pool: picture.NewPool(width, height)}
+	s := &State{
+		id: firstID(width, height), width: width, height: height,
+		context: new(header.Context), pool: picture.NewPool(width, height),
+	}
 	s.users.Store(1)
 	return s, nil
 }
@@ -116,9 +119,10 @@ func (s *State) Share() (*State, error) {
 	}
 	defer s.unuse()
 	other := &State{
-		id: s.id, width: s.width, height: s.height, scale: s.scale, context: s.context, segments: s.segments, memory: s.memory,
-		refs: s.refs, pool: s.pool,
+		id: s.id, width: s.width, height: s.height, scale: s.scale, memory: s.memory,
+		context: contexts.Get().(*header.Context), segments: s.segments.hold(), refs: s.refs, pool: s.pool,
 	}
+	*other.context = *s.context
 	other.users.Store(1)
 	for _, ref := range other.refs {
 		if ref != nil {
@@ -156,6 +160,9 @@ func (s *State) unuse() {
 			ref.Drop()
 		}
 	}
+	s.segments.drop()
+	contexts.Put(s.context)
+	s.segments, s.context = nil, nil
 }
 
 // poolFor gives the pool for a frame's pictures: the State's own unless a key frame changes the size.
@@ -167,19 +174,20 @@ func (s *State) poolFor(f *header.Frame) *picture.Pool {
 }
 
 // next makes the State that a frame leads to. pic is the frame's picture, whose holder the new State becomes; segments is the
-// frame's segment map.
-func (s *State) next(f *header.Frame, frame []byte, pic *picture.Picture, pool *picture.Pool, segments []uint8) *State {
+// frame's segment map, of which it becomes a holder too.
+func (s *State) next(f *header.Frame, frame []byte, pic *picture.Picture, pool *picture.Pool, segments *segmentMap) *State {
 	n := &State{
 		id:       s.id.next(frame),
 		width:    s.width,
 		height:   s.height,
 		scale:    s.scale,
-		context:  f.Next(&s.context),
+		context:  contexts.Get().(*header.Context),
 		segments: segments,
 		memory:   s.memory.next(f),
 		refs:     s.refs,
 		pool:     pool,
 	}
+	*n.context = f.Next(s.context)
 	n.users.Store(1)
 	if f.Key {
 		n.width, n.height = f.Width, f.Height

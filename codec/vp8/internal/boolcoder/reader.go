@@ -155,10 +155,17 @@ func (r *Reader) OptionalSigned(n int) int {
 // Tree decodes a value with a tree in the form of RFC 6386 section 8.1: entries come in pairs, a positive one is the index of
 // the next pair, one that is not is a negated leaf. probs[i>>1] belongs to the pair at i.
 func (r *Reader) Tree(tree []int8, probs []uint8) int {
-	i := 0
-	for {
-		i = int(tree[i+r.Bit(probs[i>>1])])
-		if i <= 0 {
+	s := r.run
+	for i := 0; ; {
+		if s.spare < 0 {
+			s = r.Fill(s)
+		}
+		var bit bool
+		if s, bit = s.Bool(probs[i>>1]); bit {
+			i++
+		}
+		if i = int(tree[i]); i <= 0 {
+			r.run = s
 			return -i
 		}
 	}

@@ -123,6 +123,23 @@ func (lf *Filter) Row(pic *picture.Picture, modes *mode.Map, row int) {
 	lf.row(&b, modes, row)
 }
 
+// lag is how many macroblocks a row stays behind the one above it in Pair: by then nothing that it looks at changes any more.
+const lag = 2
+
+// Pair filters a row and the one below it, as Row does one after the other. The filters of a macroblock wait for what those of
+// the one before it leave in its first columns; with two rows side by side the CPU has something to do meanwhile.
+func (lf *Filter) Pair(pic *picture.Picture, modes *mode.Map, row int) {
+	upper, lower := rowOf(pic, row), rowOf(pic, row+1)
+	for col := range modes.Cols + lag {
+		if col < modes.Cols {
+			lf.macroblock(&upper, modes, col, row)
+		}
+		if col >= lag {
+			lf.macroblock(&lower, modes, col-lag, row+1)
+		}
+	}
+}
+
 // LumaRow filters the luma of a row as Row does, and leaves the chroma.
 func (lf *Filter) LumaRow(pic *picture.Picture, modes *mode.Map, row int) {
 	b := rowOf(pic, row)
@@ -140,25 +157,31 @@ func rowOf(pic *picture.Picture, row int) block {
 
 // row filters a row from its first macroblock on.
 func (lf *Filter) row(b *block, modes *mode.Map, row int) {
-	var outer edges
-	if row > 0 {
-		outer = topEdge
-	}
 	for col := range modes.Cols {
-		m := modes.At(col, row)
-		if p := lf.of(m); p != nil {
-			which := outer
-			if !m.Skip || !m.HasY2() {
-				which |= innerEdges
-			}
-			if lf.simple {
-				simpleMacroblock(b, p, which)
-			} else {
-				normalMacroblock(b, p, which)
-			}
-		}
-		outer |= leftEdge
-		b.at += lumaPlaces
-		b.chromaAt += chromaPlaces
+		lf.macroblock(b, modes, col, row)
 	}
+}
+
+// macroblock filters a macroblock and goes on to the next one of the row.
+func (lf *Filter) macroblock(b *block, modes *mode.Map, col, row int) {
+	m := modes.At(col, row)
+	if p := lf.of(m); p != nil {
+		var which edges
+		if row > 0 {
+			which = topEdge
+		}
+		if col > 0 {
+			which |= leftEdge
+		}
+		if !m.Skip || !m.HasY2() {
+			which |= innerEdges
+		}
+		if lf.simple {
+			simpleMacroblock(b, p, which)
+		} else {
+			normalMacroblock(b, p, which)
+		}
+	}
+	b.at += lumaPlaces
+	b.chromaAt += chromaPlaces
 }

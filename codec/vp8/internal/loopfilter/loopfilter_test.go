@@ -399,12 +399,21 @@ func TestWholePicture(t *testing.T) {
 			}
 		}
 		got := drawPicture(t, cols, rows)
-		want, luma := clone(got), clone(got)
+		want, luma, pairs := clone(got), clone(got), clone(got)
 		var filter Filter
 		filter.Set(f)
 		for row := range rows {
 			filter.Row(got, &modes, row)
 			filter.LumaRow(luma, &modes, row)
+			switch {
+			case row%2 == 1:
+				filter.Pair(pairs, &modes, row-1)
+			case row == rows-1:
+				filter.Row(pairs, &modes, row)
+			}
+		}
+		if !equal(pairs, got) {
+			t.Fatal("Pair differs from Row")
 		}
 		filterPlane(f, &modes, &want.Y, 16)
 		if !bytes.Equal(got.Y.Pix, want.Y.Pix) {

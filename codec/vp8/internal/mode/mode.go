@@ -221,47 +221,91 @@ func (a *Around) keyBModeProbs(b int) *[entropy.NumBModes - 1]uint8 {
 	return &entropy.KeyBMode[above][left]
 }
 
+// still is how much the neighbours speak for no motion: 0 to 5, the first index of entropy.ModeContexts (section 16.3).
+func (a *Around) still() int {
+	weight := 0
+	if a.Above.Ref != header.Intra && a.Above.MV == (MV{}) {
+		weight += 2
+	}
+	if a.Left.Ref != header.Intra && a.Left.MV == (MV{}) {
+		weight += 2
+	}
+	if a.AboveLeft.Ref != header.Intra && a.AboveLeft.MV == (MV{}) {
+		weight++
+	}
+	return weight
+}
+
 // Read reads the macroblock a.Here. Where the frame does not carry segments it keeps the one in a.Here.
 func Read(r *boolcoder.Reader, f *header.Frame, a *Around) {
 	m := a.Here
 	if f.UpdateMap {
 		m.Segment = uint8(r.Tree(entropy.SegmentIDTree, f.SegmentProbs[:]))
 	}
-	m.Skip = f.UseSkip && r.Bool(f.ProbSkip)
-	m.MV = MV{}
-	m.Ref = header.Intra
-	switch {
-	case f.Key:
-		m.YMode = uint8(r.Tree(entropy.KeyYModeTree, entropy.KeyYMode[:]))
-		if m.YMode == entropy.BPred {
-			for b := range m.BModes {
-				m.BModes[b] = uint8(r.Tree(entropy.BModeTree, a.keyBModeProbs(b)[:]))
-			}
+	m.Skip, m.MV, m.Ref = false, MV{}, header.Intra
+	// Most macroblocks of most frames do not move, and are said with no more than ReadyBools.
+	s := r.Begin()
+	if !s.Ready() {
+		s = r.Fill(s)
+	}
+	if f.UseSkip {
+		s, m.Skip = s.Bool(f.ProbSkip)
+	}
+	if f.Key {
+		r.End(s)
+		readKeyIntra(r, a)
+		return
+	}
+	var bit bool
+	if s, bit = s.Bool(f.ProbIntra); !bit {
+		r.End(s)
+		readIntra(r, f, m)
+		return
+	}
+	m.Ref = header.Last
+	if s, bit = s.Bool(f.ProbLast); bit {
+		m.Ref = header.Golden
+		if s, bit = s.Bool(f.ProbGolden); bit {
+			m.Ref = header.AltRef
 		}
-		m.UVMode = uint8(r.Tree(entropy.UVModeTree, entropy.KeyUVMode[:]))
-	case !r.Bool(f.ProbIntra):
-		m.YMode = uint8(r.Tree(entropy.YModeTree, f.Context.Probs.YMode[:]))
-		if m.YMode == entropy.BPred {
-			for b := range m.BModes {
-				m.BModes[b] = uint8(r.Tree(entropy.BModeTree, entropy.BMode[:]))
-			}
-		}
-		m.UVMode = uint8(r.Tree(entropy.UVModeTree, f.Context.Probs.UVMode[:]))
-	default:
-		readInter(r, f, a)
+		s = r.Fill(s)
+	}
+	s, bit = s.Bool(entropy.ModeContexts[a.still()][0])
+	r.End(s)
+	m.YMode = entropy.ZeroMV
+	if bit {
+		readMoved(r, f, a)
 	}
 }
 
-func readInter(r *boolcoder.Reader, f *header.Frame, a *Around) {
+// readKeyIntra reads the modes of a key frame's macroblock.
+func readKeyIntra(r *boolcoder.Reader, a *Around) {
 	m := a.Here
-	m.Ref = header.Last
-	if r.Bool(f.ProbLast) {
-		m.Ref = header.Golden + uint8(r.Bit(f.ProbGolden))
+	m.YMode = uint8(r.Tree(entropy.KeyYModeTree, entropy.KeyYMode[:]))
+	if m.YMode == entropy.BPred {
+		for b := range m.BModes {
+			m.BModes[b] = uint8(r.Tree(entropy.BModeTree, a.keyBModeProbs(b)[:]))
+		}
 	}
+	m.UVMode = uint8(r.Tree(entropy.UVModeTree, entropy.KeyUVMode[:]))
+}
+
+// readIntra reads the modes of an interframe's intra macroblock.
+func readIntra(r *boolcoder.Reader, f *header.Frame, m *Macroblock) {
+	m.YMode = uint8(r.Tree(entropy.YModeTree, f.Context.Probs.YMode[:]))
+	if m.YMode == entropy.BPred {
+		for b := range m.BModes {
+			m.BModes[b] = uint8(r.Tree(entropy.BModeTree, entropy.BMode[:]))
+		}
+	}
+	m.UVMode = uint8(r.Tree(entropy.UVModeTree, f.Context.Probs.UVMode[:]))
+}
+
+// readMoved reads the vectors of an inter macroblock that is known not to be in ZeroMV.
+func readMoved(r *boolcoder.Reader, f *header.Frame, a *Around) {
+	m := a.Here
 	near := FindNear(a, m.Ref, &f.SignBias)
 	switch {
-	case !r.Bool(near.probs[0]):
-		m.YMode = entropy.ZeroMV
 	case !r.Bool(near.probs[1]):
 		m.YMode, m.MV = entropy.NearestMV, near.Nearest
 	case !r.Bool(near.probs[2]):
@@ -295,6 +339,10 @@ func readSplit(r *boolcoder.Reader, f *header.Frame, a *Around, best MV) {
 
 // Fill gives the blocks of one part of a SplitMV macroblock their vector.
 func (m *Macroblock) Fill(part int, mv MV) {
+	if m.Split == entropy.Split4x4 {
+		m.MVs[part] = mv
+		return
+	}
 	for b, p := range entropy.SplitOf[m.Split] {
 		if int(p) == part {
 			m.MVs[b] = mv

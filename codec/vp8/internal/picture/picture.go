@@ -3,6 +3,7 @@
 package picture
 
 import (
+	"encoding/binary"
 	"image"
 	"sync"
 	"sync/atomic"
@@ -95,12 +96,22 @@ func (p *Picture) Drop() {
 // IntraEdge writes what intra prediction takes for the pixels above and to the left of the picture (RFC 6386, section 12.2):
 // 127 above, including the corner and beyond the right edge, 129 to the left. It must come before the first macroblock.
 func (p *Picture) IntraEdge() {
+	for row := range p.Y.Height / 16 {
+		p.IntraEdgeRow(row)
+	}
+}
+
+// IntraEdgeRow does what IntraEdge does for one row of macroblocks.
+func (p *Picture) IntraEdgeRow(row int) {
 	for _, pl := range [...]*Plane{&p.Y, &p.U, &p.V} {
-		above := pl.Pix[pl.At(-1, -1):][:pl.Width+1+16]
-		for i := range above {
-			above[i] = 127
+		if row == 0 {
+			above := pl.Pix[pl.At(-1, -1):][:pl.Width+1+16]
+			for i := range above {
+				above[i] = 127
+			}
 		}
-		for y := range pl.Height {
+		first, end := p.lines(pl, row)
+		for y := first; y < end; y++ {
 			pl.Pix[pl.At(-1, y)] = 129
 		}
 	}
@@ -108,23 +119,49 @@ func (p *Picture) IntraEdge() {
 
 // ExtendBorder repeats the outermost pixels into the border.
 func (p *Picture) ExtendBorder() {
+	for row := range p.Y.Height / 16 {
+		p.ExtendRow(row)
+	}
+}
+
+// ExtendRow does what ExtendBorder does for one row of macroblocks: to its sides and, of the first and the last row, also above
+// and below.
+func (p *Picture) ExtendRow(row int) {
 	for _, pl := range [...]*Plane{&p.Y, &p.U, &p.V} {
-		for y := range pl.Height {
-			row := pl.Pix[pl.At(-Border, y):][:pl.Stride]
-			l, r := row[Border], row[Border+pl.Width-1]
-			for i := range row[:Border] {
-				row[i] = l
-			}
-			right := row[Border+pl.Width:]
-			for i := range right {
-				right[i] = r
-			}
+		first, end := p.lines(pl, row)
+		for y := first; y < end; y++ {
+			line := pl.Pix[pl.At(-Border, y):][:pl.Stride]
+			inner := line[Border:][:pl.Width]
+			fillBorder((*[Border]byte)(line), inner[0])
+			fillBorder((*[Border]byte)(line[Border+len(inner):]), inner[len(inner)-1])
 		}
-		first := pl.Pix[pl.At(-Border, 0):][:pl.Stride]
-		last := pl.Pix[pl.At(-Border, pl.Height-1):][:pl.Stride]
-		for y := 1; y <= Border; y++ {
-			copy(pl.Pix[pl.At(-Border, -y):], first)
-			copy(pl.Pix[pl.At(-Border, pl.Height-1+y):], last)
+		if first == 0 {
+			pl.repeat(0, -Border, 0)
 		}
+		if end == pl.Height {
+			pl.repeat(end-1, end, end+Border)
+		}
+	}
+}
+
+// lines gives the first line of a row of macroblocks in a plane, and the one behind its last.
+func (p *Picture) lines(pl *Plane, row int) (first, end int) {
+	size := 16 * pl.Height / p.Y.Height
+	return row * size, row*size + size
+}
+
+// fillBorder sets all pixels to one value.
+func fillBorder(pixels *[Border]byte, v byte) {
+	const each = 0x0101010101010101
+	for i := 0; i < Border; i += 8 {
+		binary.LittleEndian.PutUint64(pixels[i:], uint64(v)*each)
+	}
+}
+
+// repeat copies a line, with its border, into others.
+func (p *Plane) repeat(line, first, end int) {
+	from := p.Pix[p.At(-Border, line):][:p.Stride]
+	for y := first; y < end; y++ {
+		copy(p.Pix[p.At(-Border, y):], from)
 	}
 }

@@ -100,6 +100,34 @@ func TestExtendBorder(t *testing.T) {
 	})
 }
 
+// TestExtendRow: a row that gets its border changes nothing of the picture, nor of what is beside other rows.
+func TestExtendRow(t *testing.T) {
+	const rows = 4
+	for row := range rows {
+		p := NewPool(40, rows*16).Get()
+		fill(p, row)
+		before := make([][]byte, 0, 3)
+		for _, pl := range planes(p) {
+			before = append(before, append([]byte(nil), pl.Pix...))
+		}
+		p.ExtendRow(row)
+		for n, pl := range planes(p) {
+			size := pl.Height / rows
+			for y := -Border; y < pl.Height+Border; y++ {
+				for x := -Border; x < pl.Width+Border; x++ {
+					i, want := pl.At(x, y), before[n][pl.At(x, y)]
+					if nearest := min(max(y, 0), pl.Height-1); nearest/size == row {
+						want = before[n][pl.At(min(max(x, 0), pl.Width-1), nearest)]
+					}
+					if pl.Pix[i] != want {
+						t.Fatalf("row %d, plane %d: %d at %d,%d, want %d", row, n, pl.Pix[i], x, y, want)
+					}
+				}
+			}
+		}
+	}
+}
+
 func TestIntraEdge(t *testing.T) {
 	p := NewPool(20, 40).Get()
 	fill(p, 9)

@@ -1,6 +1,7 @@
 package predict
 
 import (
+	"bytes"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -217,6 +218,27 @@ func TestMacroblock(t *testing.T) {
 					t.Fatalf("V pixel %d,%d is %d, want %d", x, y, got, want)
 				}
 			}
+		}
+	})
+}
+
+// TestCopy: a run of macroblocks is what Macroblock makes of each without motion.
+func TestCopy(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		cols, rows := rapid.IntRange(1, 6).Draw(t, "columns"), rapid.IntRange(1, 3).Draw(t, "rows")
+		ref, got := randomPicture(t, cols*16, rows*16), randomPicture(t, cols*16, rows*16)
+		want := picture.NewPool(cols*16, rows*16).Get()
+		for i, pl := range []*picture.Plane{&want.Y, &want.U, &want.V} {
+			copy(pl.Pix, []*picture.Plane{&got.Y, &got.U, &got.V}[i].Pix)
+		}
+		row, first := rapid.IntRange(0, rows-1).Draw(t, "row"), rapid.IntRange(0, cols-1).Draw(t, "first")
+		n := rapid.IntRange(1, cols-first).Draw(t, "n")
+		Copy(got, ref, first, row, n)
+		for col := first; col < first+n; col++ {
+			Macroblock(&SixTap, want, ref, &mode.Macroblock{YMode: entropy.ZeroMV, Ref: header.Last}, col, row, false)
+		}
+		if !bytes.Equal(got.Y.Pix, want.Y.Pix) || !bytes.Equal(got.U.Pix, want.U.Pix) || !bytes.Equal(got.V.Pix, want.V.Pix) {
+			t.Fatalf("%d macroblocks from %d on, in row %d: differs", n, first, row)
 		}
 	})
 }

@@ -24,6 +24,20 @@ func Macroblock(f *Filter, pic, ref *picture.Picture, m *mode.Macroblock, col, r
 	}
 }
 
+// Copy makes n macroblocks of a row in their place in pic the same as in a reference picture: the prediction without motion.
+func Copy(pic, ref *picture.Picture, col, row, n int) {
+	copyRows(&pic.Y, &ref.Y, col*16, row*16, n*16, 16)
+	copyRows(&pic.U, &ref.U, col*8, row*8, n*8, 8)
+	copyRows(&pic.V, &ref.V, col*8, row*8, n*8, 8)
+}
+
+func copyRows(dst, src *picture.Plane, x, y, w, h int) {
+	to, from := dst.Pix[dst.At(x, y):], src.Pix[src.At(x, y):]
+	for i := range h {
+		copy(to[i*dst.Stride:][:w], from[i*src.Stride:])
+	}
+}
+
 // InterMacroblock predicts a macroblock with one vector into y, u and v. fullPixel takes the fractions off the chroma vector.
 func (f *Filter) InterMacroblock(y, u, v []byte, strideY, strideUV int,
 	ref *picture.Picture, mv mode.MV, col, row int, fullPixel bool) {

@@ -5,6 +5,8 @@ package token
 //go:generate go run -C ../_generate . token
 
 import (
+	"encoding/binary"
+
 	"salsify/codec/vp8/internal/boolcoder"
 	"salsify/codec/vp8/internal/entropy"
 )
@@ -26,6 +28,14 @@ func (c *Coeffs) Block(b int) *[16]int16 { return (*[16]int16)(c[b*16:]) }
 // Ends tell for each block how many of its coefficients, in zigzag order, were coded: the position after the last token.
 // A luma block whose DC coefficient is in Y2 and that has no tokens has 0.
 type Ends [NumBlocks]uint8
+
+// Luma tells whether any block of luma, or Y2, has tokens.
+func (e *Ends) Luma() bool {
+	return binary.LittleEndian.Uint64(e[:])|binary.LittleEndian.Uint64(e[8:])|uint64(e[Y2]) != 0
+}
+
+// Chroma tells whether any block of chroma has tokens.
+func (e *Ends) Chroma() bool { return binary.LittleEndian.Uint64(e[FirstU:]) != 0 }
 
 // Context of one side (above or left) of a macroblock: whether the nearest block of each line had tokens. Four luma lines, two
 // of U, two of V, and Y2.

@@ -240,3 +240,18 @@ func FuzzRead(f *testing.F) {
 		checkRead(t, data, spread(few), kinds[:min(len(kinds), 20)])
 	})
 }
+
+// TestEndsOfPlanes: each block counts for its plane.
+func TestEndsOfPlanes(t *testing.T) {
+	if e := new(Ends); e.Luma() || e.Chroma() {
+		t.Error("blocks without tokens count")
+	}
+	for b := range NumBlocks {
+		var e Ends
+		e[b] = 16
+		chroma := b >= FirstU && b < Y2
+		if e.Luma() == chroma || e.Chroma() != chroma {
+			t.Errorf("block %d alone: luma %v, chroma %v", b, e.Luma(), e.Chroma())
+		}
+	}
+}

@@ -6,7 +6,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"salsify/codec/vp8/internal/kerneltest"
+	"salsify/codec/internal/kerneltest"
 )
 
 // macroblocks is how many random macroblocks each test of whole ones takes.
