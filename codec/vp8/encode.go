@@ -47,7 +47,7 @@ type Options struct {
 
 	// Deadline is when the frame should be ready; zero: whenever it is. Where the Effort would take longer, the rest of the frame is coded
 	// with a lower one, so that the bytes depend on how fast the machine is; Stats say which. Even the lowest takes its time. Of the
-	// options of EncodeAll the earliest holds for all.
+	// options of EncodeAll the earliest holds for all. With FrameBytes it does not end the search for a frame that fits.
 	Deadline time.Time
 }
 
