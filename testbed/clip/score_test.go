@@ -7,8 +7,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"pgregory.net/rapid"
-
+	"salsify/codec/convert"
 	"salsify/testbed/quality"
 )
 
@@ -39,7 +38,9 @@ func TestCompareSizes(t *testing.T) {
 	for _, size := range []image.Point{{320, 180}, {480, 270}, {960, 540}, {641, 359}} {
 		// Scaled there and back.
 		b := image.NewYCbCr(image.Rectangle{Max: size}, image.YCbCrSubsampleRatio420)
-		new(scaler).luma(b, a)
+		if err := (&convert.Scaler{Filter: convert.Bilinear}).ScalePlane(luma(b), luma(a)); err != nil {
+			t.Fatal(err)
+		}
 		score, err := c.Compare(a, b)
 		t.Logf("%v: SSIM %.4f, PSNR %.2f dB", size, score.SSIM, score.PSNR())
 		if err != nil || !(score.SSIM > 0.7) {
@@ -49,33 +50,6 @@ func TestCompareSizes(t *testing.T) {
 	if _, err := c.Compare(a, &image.YCbCr{SubsampleRatio: image.YCbCrSubsampleRatio420}); !errors.Is(err, quality.ErrMismatch) {
 		t.Errorf("an empty picture: %v", err)
 	}
-}
-
-// Each sample is the mean of its four neighbours, by how near they are.
-func TestScaler(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		from := randomPicture(rapid.IntRange(1, 20).Draw(t, "from width"), rapid.IntRange(1, 20).Draw(t, "from height"))
-		into := randomPicture(rapid.IntRange(1, 20).Draw(t, "width"), rapid.IntRange(1, 20).Draw(t, "height"))
-		var s scaler
-		s.luma(randomPicture(7, 5), from) // its memory is used again
-		s.luma(into, from)
-		at := func(i, size, others int) (int, int, float64) {
-			middle := min(max(0, (float64(i)+0.5)*float64(others)/float64(size)-0.5), float64(others-1))
-			whole := int(middle)
-			return whole, min(whole+1, others-1), middle - float64(whole)
-		}
-		for y := range into.Rect.Dy() {
-			for x := range into.Rect.Dx() {
-				x0, x1, dx := at(x, into.Rect.Dx(), from.Rect.Dx())
-				y0, y1, dy := at(y, into.Rect.Dy(), from.Rect.Dy())
-				sample := func(x, y int) float64 { return float64(from.Y[y*from.YStride+x]) }
-				want := (sample(x0, y0)*(1-dx)+sample(x1, y0)*dx)*(1-dy) + (sample(x0, y1)*(1-dx)+sample(x1, y1)*dx)*dy
-				if got := float64(into.Y[y*into.YStride+x]); math.Abs(got-want) > 0.8 {
-					t.Fatalf("%v to %v: %d,%d is %v, want %v", from.Rect, into.Rect, x, y, got, want)
-				}
-			}
-		}
-	})
 }
 
 func randomPicture(width, height int) *image.YCbCr {
