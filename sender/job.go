@@ -23,9 +23,9 @@ type Job struct {
 type Candidate = vp8.Candidate
 
 // Encode encodes all candidates, and returns when all are ready.
-func (j *Job) Encode() []Candidate { return vp8.EncodeAll(j.Source, j.Picture.Image, j.Options) }
+func (j *Job) Encode() []Candidate { return j.EncodeBy(time.Time{}) }
 
-// EncodeBy does so with less effort for what would not be ready by then.
+// EncodeBy does so with less effort for what would not be ready by the deadline; the zero time is none.
 func (j *Job) EncodeBy(deadline time.Time) []Candidate {
 	options := slices.Clone(j.Options)
 	for i := range options {
