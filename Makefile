@@ -11,7 +11,7 @@ PAPER_CLIP   ?= ../shared/clips/talk_duo_1280x720p25.mkv
 PAPERFLAGS   ?= --grain light
 PAPER_OUT    ?= results/paper
 
-.PHONY: help demo test race noasm fuzz lint generate bench-codec paper tools build
+.PHONY: help demo test race noasm fuzz lint generate bench-codec bench-kernels paper tools build
 
 help: ## list these targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -45,6 +45,12 @@ generate: ## make the assembly anew from its generator, codec/vp8/internal/_gene
 
 bench-codec: tools ## measure our codec beside vpxenc, vpxdec, ffmpeg and govpx, and write the tables into docs/codec.md (hours; see there)
 	go run ./testbed/codecbench $(if $(BENCH_DOC),--doc $(BENCH_DOC)) $(BENCHFLAGS)
+
+KERNELS = distortion loopfilter predict quant token transform
+
+bench-kernels: ## measure each kernel beside plain Go, and print the table of docs/kernels.md (five minutes)
+	@go test -run XXX -bench . -count 15 -benchtime 5ms -p 1 $(addprefix ./codec/vp8/internal/,$(KERNELS)) ./codec/convert | \
+		awk -f codec/internal/kerneltest/table.awk
 
 paper: tools build ## run the evaluation of the Salsify paper and draw its report (an hour; goes on where it stopped; docs/testbed.md)
 	bin/salsify-eval paper --traces $(PAPER_TRACES) --clip $(PAPER_CLIP) --out $(PAPER_OUT) $(PAPERFLAGS)

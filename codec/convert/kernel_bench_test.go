@@ -5,7 +5,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"salsify/codec/internal/simd"
+	"salsify/codec/internal/kerneltest"
 )
 
 // Everything is measured on whole pictures of 720p, at each level of vector instructions: the first one is the plain Go that
@@ -14,25 +14,11 @@ import (
 const benchWidth, benchHeight = 1280, 720
 
 func compare(b *testing.B, name string, pixels int, run func() error) {
-	has := simd.Has
-	defer func() { simd.Has = has }()
-	for level := range has {
-		if !has[level] {
-			continue
+	kerneltest.Compare(b, name, pixels, nil, func() {
+		if err := run(); err != nil {
+			b.Fatal(err)
 		}
-		for above := range has {
-			simd.Has[above] = has[above] && above <= level
-		}
-		b.Run(fmt.Sprintf("%s/%v", name, simd.Level(level)), func(b *testing.B) {
-			b.ReportAllocs()
-			b.SetBytes(int64(pixels))
-			for b.Loop() {
-				if err := run(); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
+	})
 }
 
 func BenchmarkConvert720p(b *testing.B) {

@@ -8,14 +8,14 @@ import (
 	"testing"
 )
 
-// AtEnd gives n bytes behind which no memory can be touched.
-func AtEnd(t testing.TB, n int) []byte {
+// atEnd gives n bytes behind which no memory can be touched.
+func atEnd(t testing.TB, n int) []byte {
 	pages, mem := guarded(t, n)
 	return mem[pages-n : pages : pages]
 }
 
-// AtStart gives n bytes before which no memory can be touched.
-func AtStart(t testing.TB, n int) []byte {
+// atStart gives n bytes before which no memory can be touched.
+func atStart(t testing.TB, n int) []byte {
 	_, mem := guarded(t, n)
 	return mem[:n:n]
 }

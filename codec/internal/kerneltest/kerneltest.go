@@ -19,11 +19,58 @@ func Levels(t *testing.T, test func(t *testing.T)) {
 			if !has[level] {
 				t.Skipf("this CPU, or this build, has no %v", level)
 			}
-			for above := range has {
-				simd.Has[above] = has[above] && simd.Level(above) <= level
-			}
+			keepTo(level, has)
 			test(t)
 		})
+	}
+}
+
+// keepTo lets kernels use no more than a level, of what the CPU has.
+func keepTo(level simd.Level, has [len(simd.Has)]bool) {
+	for l := range has {
+		simd.Has[l] = has[l] && simd.Level(l) <= level
+	}
+}
+
+// withoutKernels is how Compare names what is measured in plain Go.
+const withoutKernels = "plain"
+
+// Compare benchmarks the plain Go that defines a function, and the function itself at each level of vector instructions, as
+// NAME/plain, NAME/baseline and so on. It reports how many times as fast as plain Go each one is. bytes are those of the pixels, or of
+// what else it is about. Where the function is plain Go at the baseline, plain is nil.
+func Compare(b *testing.B, name string, bytes int, plain, function func()) {
+	plainTime := 0.0 // of a call, in ns
+	run := func(how string, f func()) {
+		b.Run(name+"/"+how, func(b *testing.B) {
+			b.ReportAllocs()
+			b.SetBytes(int64(bytes))
+			for b.Loop() {
+				f()
+			}
+			each := float64(b.Elapsed()) / float64(b.N)
+			if how == withoutKernels {
+				plainTime = each
+			} else if plainTime > 0 {
+				b.ReportMetric(plainTime/each, "times-plain")
+			}
+		})
+	}
+	if plain != nil {
+		run(withoutKernels, plain)
+	}
+	has := simd.Has
+	defer func() { simd.Has = has }()
+	for l := range has {
+		if !has[l] {
+			continue
+		}
+		level := simd.Level(l)
+		keepTo(level, has)
+		if level == simd.Baseline && plain == nil {
+			run(withoutKernels, function)
+		} else {
+			run(level.String(), function)
+		}
 	}
 }
 
@@ -41,7 +88,7 @@ type Memory struct {
 
 // NewMemory gives memory for blocks of up to n bytes.
 func NewMemory(t testing.TB, rng *rand.Rand, n int) *Memory {
-	return &Memory{rng, AtStart(t, n), AtEnd(t, n)}
+	return &Memory{rng, atStart(t, n), atEnd(t, n)}
 }
 
 // Bytes gives n bytes of some kind of content, right behind or right before memory that cannot be touched.

@@ -13,7 +13,6 @@ import (
 // loaded by 16 bytes all the same.
 func (k *kernels) distortionAVX2() {
 	signs := k.signs()
-	k.sseAVX2(signs)
 	k.sseMacroblockAVX2(signs)
 	k.ssePlaneAVX2(signs)
 	for _, w := range []int{16, 8} {
@@ -143,22 +142,6 @@ func (k *kernels) addErrorsOf4(w int, a, b rows, differences, sum reg.VecVirtual
 		k.VPUNPCKLBW(q, p, p)
 		k.addErrors(p, differences, sum)
 	}
-}
-
-// sseAVX2 is sse of blocks 16 pixels wide; its sums of 32 bits have more room.
-func (k *kernels) sseAVX2(signs Mem) {
-	k.function("sse16AVX2", "func("+twoBlocks+", h int) (sum int)",
-		"sse16AVX2 is sseGo of blocks 16 pixels wide and h pixels high, a multiple of 4 below 16384.")
-	a, b, h := k.rows("a", "aStride"), k.rows("b", "bStride"), k.param("h")
-	differences, sum := k.loadSigns(signs, onlyDifferences), k.zeroAVX2()
-	k.Label("rows")
-	k.addErrorsOf4(16, a, b, differences, sum)
-	k.step(a, 4)
-	k.step(b, 4)
-	k.SUBQ(Imm(4), h)
-	k.JNE(LabelRef("rows"))
-	k.widenAVX2(sum)
-	k.returnSumAVX2(sum)
 }
 
 // sseMacroblockAVX2 takes the three planes one after the other.

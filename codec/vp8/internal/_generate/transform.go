@@ -18,8 +18,7 @@ func (k *kernels) transform() {
 	k.forwardDCTs()
 	k.forwardDCT()
 	k.forwardWHT()
-	k.addInverseDCT(false)
-	k.addInverseDCT(true)
+	k.addDequantized()
 	k.addDC()
 	k.peaks()
 	k.sums()
@@ -209,24 +208,18 @@ func (k *kernels) forwardWHT() {
 	k.RET()
 }
 
-// addInverseDCT works on vectors of four words, in the low halves of registers. Sums are modulo 2^16, as in inverseDCTGo.
-func (k *kernels) addInverseDCT(dequantize bool) {
-	if dequantize {
-		k.function("addDequantized", "func(in *[16]int16, dc int, ac int, dst *byte, stride int)",
-			"addDequantized is addDequantizedGo with steps of 16 bits.")
-	} else {
-		k.function("addInverseDCT", "func(in *[16]int16, dst *byte, stride int)", "addInverseDCT is addInverseDCTGo.")
-	}
+// addDequantized works on vectors of four words, in the low halves of registers. Sums are modulo 2^16, as in addInverseDCTGo.
+func (k *kernels) addDequantized() {
+	k.function("addDequantized", "func(in *[16]int16, dc int, ac int, dst *byte, stride int)",
+		"addDequantized is addDequantizedGo with steps of 16 bits.")
 	in, dst := k.param("in"), k.rows("dst", "stride")
 	const sinLess1 = sin - 1<<16 // what is left of the sine as a signed word: x*sin>>16 = x*sinLess1>>16 + x
 	factorC, factorS := k.words(cosLess1), k.words(sinLess1)
 	a, b := k.load(16, Mem{Base: in}), k.load(16, Mem{Base: in, Disp: 16})
-	if dequantize {
-		steps := k.wordParam("ac")
-		k.PMULLW(steps, b)
-		k.PINSRW(Imm(0), k.param("dc").As32(), steps)
-		k.PMULLW(steps, a)
-	}
+	steps := k.wordParam("ac")
+	k.PMULLW(steps, b)
+	k.PINSRW(Imm(0), k.param("dc").As32(), steps)
+	k.PMULLW(steps, a)
 	for range 2 {
 		r := [4]reg.VecVirtual{a, k.highHalf(a), b, k.highHalf(b)}
 		k.butterfly(&r[0], &r[2])

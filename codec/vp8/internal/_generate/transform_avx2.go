@@ -481,7 +481,7 @@ func (k *kernels) boundChromaAVX2(c wideForward) {
 	k.RET()
 }
 
-// dequantizedWHTAVX2 has a row in half a lane. Sums are of 32 bits, as in InverseWHT: hostile levels fill them.
+// dequantizedWHTAVX2 has a row in half a lane. Sums are of 32 bits, as in inverseWHTGo: hostile levels fill them.
 func (k *kernels) dequantizedWHTAVX2() {
 	var signs [4]Mem
 	for i, s := range [4][4]int16{{1, 1, 1, 1}, {1, 1, -1, -1}, {1, -1, -1, 1}, {1, -1, 1, -1}} {

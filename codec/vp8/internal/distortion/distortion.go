@@ -40,7 +40,7 @@ func sadsGo(out *[4]int, a []byte, aStride int, b []byte, at *[4]int, bStride, w
 	}
 }
 
-// SSE is the sum of squared differences of two blocks.
+// SSE is the sum of squared differences of two blocks: stretches of rows of whole planes.
 func SSE(a []byte, aStride int, b []byte, bStride, w, h int) int {
 	return sse(a, aStride, b, bStride, w, h)
 }

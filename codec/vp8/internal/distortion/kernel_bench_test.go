@@ -6,37 +6,10 @@ import (
 	"testing"
 
 	"salsify/codec/internal/kerneltest"
-	"salsify/codec/internal/simd"
 )
 
 // sink keeps results alive.
 var sink int
-
-// compare benchmarks the plain Go that defines a function, and the function itself at each level of vector instructions.
-// pixels is how many of the source it looks at.
-func compare(b *testing.B, name string, pixels int, plain, kernel func()) {
-	run := func(how string, measure func()) {
-		b.Run(name+"/"+how, func(b *testing.B) {
-			b.ReportAllocs()
-			b.SetBytes(int64(pixels))
-			for b.Loop() {
-				measure()
-			}
-		})
-	}
-	run("plain", plain)
-	has := simd.Has
-	defer func() { simd.Has = has }()
-	for level := range has {
-		if !has[level] {
-			continue
-		}
-		for above := range has {
-			simd.Has[above] = has[above] && above <= level
-		}
-		run(simd.Level(level).String(), kernel)
-	}
-}
 
 // blocks gives two pictures 64 pixels wide and 24 high that are nearly the same.
 func blocks() (p, q []byte) {
@@ -54,7 +27,7 @@ func compareSizes(b *testing.B, plain, kernel func(p, q []byte, w, h int) int) {
 	p, q := blocks()
 	for _, size := range sizes[:5] {
 		w, h := size[0], size[1]
-		compare(b, fmt.Sprintf("%dx%d", w, h), w*h, func() { sink += plain(p, q, w, h) }, func() { sink += kernel(p, q, w, h) })
+		kerneltest.Compare(b, fmt.Sprintf("%dx%d", w, h), w*h, func() { sink += plain(p, q, w, h) }, func() { sink += kernel(p, q, w, h) })
 	}
 }
 
@@ -69,7 +42,7 @@ func BenchmarkSADs(b *testing.B) {
 	var out [4]int
 	at := [4]int{0, 1, 64, 65}
 	for _, w := range []int{16, 8} {
-		compare(b, fmt.Sprintf("%dx%d", w, w), 4*w*w,
+		kerneltest.Compare(b, fmt.Sprintf("%dx%d", w, w), 4*w*w,
 			func() {
 				for i := range at {
 					out[i] = sadGo(p, 64, q[at[i]:], 64, w, w, 1<<40)
@@ -79,21 +52,15 @@ func BenchmarkSADs(b *testing.B) {
 	}
 }
 
-func BenchmarkSSE(b *testing.B) {
-	compareSizes(b,
-		func(p, q []byte, w, h int) int { return sseGo(p, 64, q, 64, w, h) },
-		func(p, q []byte, w, h int) int { return SSE(p, 64, q, 64, w, h) })
-}
-
 func BenchmarkMacroblockSSE(b *testing.B) {
 	p, q := blocks()
 	x, y := Macroblock{p, p[16:], p[24:], 64, 64}, Macroblock{q, q[16:], q[24:], 64, 64}
-	compare(b, "macroblock", 16*16*3/2, func() { sink += sseMacroblockGo(&x, &y) }, func() { sink += MacroblockSSE(&x, &y) })
+	kerneltest.Compare(b, "macroblock", 16*16*3/2, func() { sink += sseMacroblockGo(&x, &y) }, func() { sink += MacroblockSSE(&x, &y) })
 }
 
-func BenchmarkSSEPlane(b *testing.B) {
+func BenchmarkSSE(b *testing.B) {
 	p, q := make([]byte, 1280*720), make([]byte, 1280*720)
-	compare(b, "1280x720", 1280*720,
+	kerneltest.Compare(b, "1280x720", 1280*720,
 		func() { sink += sseGo(p, 1280, q, 1280, 1280, 720) }, func() { sink += SSE(p, 1280, q, 1280, 1280, 720) })
 }
 
@@ -107,7 +74,7 @@ func BenchmarkSATDs16(b *testing.B) {
 	p, q := blocks()
 	var out [4]int
 	at := [4]int{0, 1, 64, 65}
-	compare(b, "16x16", 4*16*16,
+	kerneltest.Compare(b, "16x16", 4*16*16,
 		func() { satds16Go(&out, p, 64, q, &at, 64) }, func() { SATDs16(&out, p, 64, q, &at, 64) })
 }
 
@@ -115,19 +82,19 @@ func BenchmarkSATDs(b *testing.B) {
 	var predictions [10][16]byte
 	var out [10]int
 	src := make([]byte, 256)
-	compare(b, "4x4", 10*16,
+	kerneltest.Compare(b, "4x4", 10*16,
 		func() { satdsGo(out[:], src, 64, predictions[:]) }, func() { SATDs(out[:], src, 64, predictions[:]) })
 }
 
 func BenchmarkVariances(b *testing.B) {
 	p, _ := blocks()
 	var out [4]int
-	compare(b, "16x16", 16*16, func() { variancesGo(&out, p, 64) }, func() { Variances(&out, p, 64) })
+	kerneltest.Compare(b, "16x16", 16*16, func() { variancesGo(&out, p, 64) }, func() { Variances(&out, p, 64) })
 }
 
 func BenchmarkSSIMs(b *testing.B) {
 	p, q := blocks()
 	var out [8]float64
-	compare(b, "64x8", 64*8,
+	kerneltest.Compare(b, "64x8", 64*8,
 		func() { sink += ssimsGo(out[:], p, 64, q, 64, 64, 8) }, func() { sink += SSIMs(out[:], p, 64, q, 64, 64, 8) })
 }

@@ -57,24 +57,14 @@ func sads(out *[4]int, a []byte, aStride int, b []byte, at *[4]int, bStride, w, 
 }
 
 func sse(a []byte, aStride int, b []byte, bStride, w, h int) int {
-	block := (w == 16 || w == 8) && h&3 == 0 && h <= maxHeight
-	plane := w > 0 && w&15 == 0 && w <= maxWidth
-	if h <= 0 || !block && !plane {
+	if h <= 0 || w <= 0 || w&15 != 0 || w > maxWidth {
 		return sseGo(a, aStride, b, bStride, w, h)
 	}
 	pa, pb := check(a, aStride, w, h), check(b, bStride, w, h)
-	switch {
-	case w == 16 && block && simd.Has[simd.AVX2]:
-		return sse16AVX2(pa, aStride, pb, bStride, h)
-	case w == 16 && block:
-		return sse16(pa, aStride, pb, bStride, h)
-	case w == 8:
-		return sse8(pa, aStride, pb, bStride, h)
-	case w >= 32 && simd.Has[simd.AVX2]:
+	if w >= 32 && simd.Has[simd.AVX2] {
 		return ssePlaneAVX2(pa, aStride, pb, bStride, w, h)
-	default:
-		return ssePlane(pa, aStride, pb, bStride, w, h)
 	}
+	return ssePlane(pa, aStride, pb, bStride, w, h)
 }
 
 func sseMacroblock(a, b *Macroblock) int {

@@ -74,11 +74,6 @@ func variance8x8(a *byte, stride int) (variance int)
 //go:noescape
 func jointMoments8x8(a *byte, aStride int, b *byte, bStride int, out *[4]int32)
 
-// sse16AVX2 is sseGo of blocks 16 pixels wide and h pixels high, a multiple of 4 below 16384.
-//
-//go:noescape
-func sse16AVX2(a *byte, aStride int, b *byte, bStride int, h int) (sum int)
-
 // sseMacroblockAVX2 is sseMacroblockGo.
 //
 //go:noescape

@@ -1301,61 +1301,6 @@ DATA signs<>+32(SB)/8, $0xff01ff01ff01ff01
 DATA signs<>+40(SB)/8, $0xff01ff01ff01ff01
 GLOBL signs<>(SB), RODATA|NOPTR, $48
 
-// func sse16AVX2(a *byte, aStride int, b *byte, bStride int, h int) (sum int)
-// Requires: AVX, AVX2
-TEXT ·sse16AVX2(SB), NOSPLIT, $0-48
-	MOVQ    a+0(FP), AX
-	MOVQ    aStride+8(FP), CX
-	LEAQ    (CX)(CX*2), DX
-	MOVQ    b+16(FP), BX
-	MOVQ    bStride+24(FP), SI
-	LEAQ    (SI)(SI*2), DI
-	MOVQ    h+32(FP), R8
-	VMOVDQU signs<>+16(SB), Y0
-	VPXOR   Y1, Y1, Y1
-
-rows:
-	VBROADCASTI128 (AX), Y2
-	VINSERTI128    $0x01, (AX)(CX*1), Y2, Y2
-	VBROADCASTI128 (BX), Y3
-	VINSERTI128    $0x01, (BX)(SI*1), Y3, Y3
-	VPUNPCKHBW     Y3, Y2, Y4
-	VPUNPCKLBW     Y3, Y2, Y2
-	VPMADDUBSW     Y0, Y2, Y2
-	VPMADDWD       Y2, Y2, Y2
-	VPADDD         Y2, Y1, Y1
-	VPMADDUBSW     Y0, Y4, Y4
-	VPMADDWD       Y4, Y4, Y4
-	VPADDD         Y4, Y1, Y1
-	VBROADCASTI128 (AX)(CX*2), Y2
-	VINSERTI128    $0x01, (AX)(DX*1), Y2, Y2
-	VBROADCASTI128 (BX)(SI*2), Y3
-	VINSERTI128    $0x01, (BX)(DI*1), Y3, Y3
-	VPUNPCKHBW     Y3, Y2, Y4
-	VPUNPCKLBW     Y3, Y2, Y2
-	VPMADDUBSW     Y0, Y2, Y2
-	VPMADDWD       Y2, Y2, Y2
-	VPADDD         Y2, Y1, Y1
-	VPMADDUBSW     Y0, Y4, Y4
-	VPMADDWD       Y4, Y4, Y4
-	VPADDD         Y4, Y1, Y1
-	LEAQ           (AX)(CX*4), AX
-	LEAQ           (BX)(SI*4), BX
-	SUBQ           $0x04, R8
-	JNE            rows
-	VPXOR          Y0, Y0, Y0
-	VPUNPCKHDQ     Y0, Y1, Y2
-	VPUNPCKLDQ     Y0, Y1, Y1
-	VPADDQ         Y2, Y1, Y1
-	VEXTRACTI128   $0x01, Y1, X0
-	VPADDQ         X1, X0, X0
-	VPSHUFD        $0xee, X0, X1
-	VPADDQ         X1, X0, X0
-	VMOVQ          X0, AX
-	MOVQ           AX, sum+40(FP)
-	VZEROUPPER
-	RET
-
 // func sseMacroblockAVX2(aY *byte, aU *byte, aV *byte, aStride int, aChromaStride int, bY *byte, bU *byte, bV *byte, bStride int, bChromaStride int) (sum int)
 // Requires: AVX, AVX2
 TEXT ·sseMacroblockAVX2(SB), NOSPLIT, $0-88

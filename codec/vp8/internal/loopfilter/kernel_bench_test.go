@@ -4,7 +4,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"salsify/codec/internal/simd"
+	"salsify/codec/internal/kerneltest"
 	"salsify/codec/vp8/internal/picture"
 )
 
@@ -22,44 +22,28 @@ func BenchmarkMacroblock(b *testing.B) {
 		}
 	}
 	p := &params{edge: 40, subEdge: 36, interior: 10, highVar: 1}
-	filters := []struct {
-		name   string
-		level  simd.Level
-		filter func(b *block, p *params, which edges)
-	}{
-		{"normal/plain", simd.Baseline, plainNormal},
-		{"normal/baseline", simd.Baseline, normalEdges},
-		{"normal/avx2", simd.AVX2, normalMacroblock},
-		{"simple/plain", simd.Baseline, plainSimple},
-		{"simple/baseline", simd.Baseline, simpleEdges},
-		{"simple/avx2", simd.AVX2, simpleMacroblock},
-		{"copy only", simd.Baseline, func(*block, *params, edges) {}},
+	row := func(filter func(b *block, p *params, which edges), which edges) func() {
+		return func() {
+			copyRow(&pic.Y, &from.Y, lumaPlaces)
+			copyRow(&pic.U, &from.U, chromaPlaces)
+			copyRow(&pic.V, &from.V, chromaPlaces)
+			row := rowOf(pic, 1)
+			for range cols {
+				filter(&row, p, which)
+				row.at += lumaPlaces
+				row.chromaAt += chromaPlaces
+			}
+		}
 	}
 	for _, test := range []struct {
 		name  string
 		which edges
 	}{{"outer", leftEdge | topEdge}, {"all", leftEdge | topEdge | innerEdges}} {
-		for _, f := range filters {
-			b.Run(test.name+"/"+f.name, func(b *testing.B) {
-				if !simd.Has[f.level] {
-					b.Skipf("this CPU, or this build, has no %v", f.level)
-				}
-				b.ReportAllocs()
-				b.SetBytes(cols * 16 * 16 * 3 / 2)
-				for b.Loop() {
-					copyRow(&pic.Y, &from.Y, lumaPlaces)
-					copyRow(&pic.U, &from.U, chromaPlaces)
-					copyRow(&pic.V, &from.V, chromaPlaces)
-					row := rowOf(pic, 1)
-					for range cols {
-						f.filter(&row, p, test.which)
-						row.at += lumaPlaces
-						row.chromaAt += chromaPlaces
-					}
-				}
-			})
-		}
+		const bytes = cols * 16 * 16 * 3 / 2
+		kerneltest.Compare(b, "normal/"+test.name, bytes, row(plainNormal, test.which), row(normalMacroblock, test.which))
+		kerneltest.Compare(b, "simple/"+test.name, bytes, row(plainSimple, test.which), row(simpleMacroblock, test.which))
 	}
+	kerneltest.Compare(b, "copy only", cols*16*16*3/2, row(func(*block, *params, edges) {}, 0), row(func(*block, *params, edges) {}, 0))
 }
 
 // copyRow copies the second row of macroblocks and what filtering changes above.

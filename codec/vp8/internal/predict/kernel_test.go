@@ -7,6 +7,7 @@ import (
 
 	"salsify/codec/internal/kerneltest"
 	"salsify/codec/vp8/internal/entropy"
+	"salsify/codec/vp8/internal/mode"
 	"salsify/codec/vp8/internal/picture"
 )
 
@@ -89,6 +90,38 @@ func TestInterKernels(t *testing.T) {
 	})
 }
 
+// TestCopyMacroblock predicts a macroblock that has not moved, from planes of which there is nothing else.
+func TestCopyMacroblock(t *testing.T) {
+	kerneltest.Levels(t, func(t *testing.T) {
+		rng := rand.New(rand.NewPCG(9, 9))
+		var srcs, dsts [3]*kerneltest.Memory
+		for i := range srcs {
+			srcs[i], dsts[i] = kerneltest.NewMemory(t, rng, maxBytes), kerneltest.NewMemory(t, rng, maxBytes)
+		}
+		for range trials / 10 {
+			strides, dstStrides := [2]int{16 + rng.IntN(maxGap), 8 + rng.IntN(maxGap)}, [2]int{16 + rng.IntN(maxGap), 8 + rng.IntN(maxGap)}
+			var ref picture.Picture
+			var got, want [3][]byte
+			for i, plane := range []*picture.Plane{&ref.Y, &ref.U, &ref.V} {
+				size, kind := 16>>min(i, 1), min(i, 1)
+				*plane = picture.Plane{Pix: srcs[i].Bytes((size-1)*strides[kind] + size), Stride: strides[kind], Width: size, Height: size}
+				got[i] = dsts[i].Bytes((size-1)*dstStrides[kind] + size)
+				want[i] = bytes.Clone(got[i])
+				SixTap.interpolateGo(want[i], dstStrides[kind], plane.Pix, 0, plane.Stride, size, size, 0, 0)
+			}
+			SixTap.InterMacroblock(got[0], got[1], got[2], dstStrides[0], dstStrides[1], &ref, mode.MV{}, 0, 0, false)
+			for i := range got {
+				if !bytes.Equal(got[i], want[i]) {
+					t.Fatalf("plane %d, strides %d to %d: differs", i, strides, dstStrides)
+				}
+			}
+		}
+	})
+}
+
+// halfPixelPlaces are where the four blocks of HalfPixels begin, from a pixel above and to the left on.
+var halfPixelPlaces = []struct{ x, y, fx, fy int }{{1, 0, 0, half}, {0, 1, half, 0}, {1, 1, half, 0}, {1, 1, 0, half}}
+
 func TestHalfPixels(t *testing.T) {
 	kerneltest.Levels(t, func(t *testing.T) {
 		rng := rand.New(rand.NewPCG(8, 8))
@@ -100,7 +133,7 @@ func TestHalfPixels(t *testing.T) {
 			plane, x, y := reachPlane(src.Pix, src.Stride, size, size)
 			var got, want [4 * 256]byte
 			filter.HalfPixels(&got, &plane, x+1, y+1)
-			for i, p := range []struct{ x, y, fx, fy int }{{1, 0, 0, half}, {0, 1, half, 0}, {1, 1, half, 0}, {1, 1, 0, half}} {
+			for i, p := range halfPixelPlaces {
 				filter.interpolateGo(want[i*256:], maxBlock, src.Pix, plane.At(x+p.x, y+p.y), src.Stride, maxBlock, maxBlock, p.fx, p.fy)
 			}
 			if got != want {

@@ -4,36 +4,10 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"salsify/codec/internal/simd"
+	"salsify/codec/internal/kerneltest"
 	"salsify/codec/vp8/internal/entropy"
 	"salsify/codec/vp8/internal/token"
 )
-
-// compare benchmarks the plain Go that defines a function, and the function itself at each level of vector instructions. bytes are
-// those of the pixels that it is about.
-func compare(b *testing.B, name string, bytes int, plain, kernel func()) {
-	run := func(how string, measure func()) {
-		b.Run(name+"/"+how, func(b *testing.B) {
-			b.ReportAllocs()
-			b.SetBytes(int64(bytes))
-			for b.Loop() {
-				measure()
-			}
-		})
-	}
-	run("plain", plain)
-	has := simd.Has
-	defer func() { simd.Has = has }()
-	for level := range has {
-		if !has[level] {
-			continue
-		}
-		for above := range has {
-			simd.Has[above] = has[above] && above <= level
-		}
-		run(simd.Level(level).String(), kernel)
-	}
-}
 
 func BenchmarkQuantize(b *testing.B) {
 	q := NewQuantizer([2]int16{37, 41})
@@ -43,8 +17,8 @@ func BenchmarkQuantize(b *testing.B) {
 	}
 	var ends [16]uint8
 	one, oneLevels := (*[16]int16)(c[:]), (*[16]int16)(levels[:])
-	compare(b, "1", 16, func() { q.quantizeGo(one, oneLevels, 0, RoundInter) }, func() { q.Quantize(one, oneLevels, 0, RoundInter) })
-	compare(b, "16", 256, func() { q.quantizeBlocksGo(c[:], levels[:], ends[:], 0, RoundInter) },
+	kerneltest.Compare(b, "1", 16, func() { q.quantizeGo(one, oneLevels, 0, RoundInter) }, func() { q.Quantize(one, oneLevels, 0, RoundInter) })
+	kerneltest.Compare(b, "16", 256, func() { q.quantizeBlocksGo(c[:], levels[:], ends[:], 0, RoundInter) },
 		func() { q.QuantizeBlocks(c[:], levels[:], ends[:], 0, RoundInter) })
 }
 

@@ -131,17 +131,3 @@ func (q *Quantizer) deadZone(i, rounding int) int {
 	step := int(q.Steps[i])
 	return step - 1 - step*rounding>>7
 }
-
-// SquaredError is what Quantize would return for these levels.
-func (q *Quantizer) SquaredError(c, levels *[16]int16, first int) int {
-	sum := 0
-	if first == 0 {
-		e := int(c[0]) - int(levels[0])*int(q.Steps[0])
-		sum = e * e
-	}
-	for i := 1; i < 16; i++ {
-		e := int(c[i]) - int(levels[i])*int(q.Steps[1])
-		sum += e * e
-	}
-	return sum
-}

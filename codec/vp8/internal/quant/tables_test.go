@@ -100,21 +100,3 @@ func TestStepsAreMonotone(t *testing.T) {
 		}
 	})
 }
-
-func TestDequantize(t *testing.T) {
-	var c [16]int16
-	for i := range c {
-		c[i] = int16(i*3 - 20)
-	}
-	before := c
-	Dequantize(&c, [2]int16{7, 11})
-	for i, v := range c {
-		want := before[i] * 11
-		if i == 0 {
-			want = before[i] * 7
-		}
-		if v != want {
-			t.Errorf("coefficient %d is %d, want %d", i, v, want)
-		}
-	}
-}

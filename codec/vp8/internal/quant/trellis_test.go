@@ -65,7 +65,17 @@ func drawBlock(t *rapid.T, steps int) *block {
 func (b *block) cost(levels *[16]int16) int {
 	end := token.End(levels)
 	rate := b.costs.Block(b.kind, b.ctx, b.first, end, levels)
-	return b.q.SquaredError(&b.coeffs, levels, b.first)<<b.shift + int(b.lambda)*rate
+	return b.squaredError(levels)<<b.shift + int(b.lambda)*rate
+}
+
+// squaredError is what Quantize would return for these levels.
+func (b *block) squaredError(levels *[16]int16) (sum int) {
+	for n := b.first; n < 16; n++ {
+		k := token.ZigZag[n]
+		e := int(b.coeffs[k]) - int(levels[k])*int(b.q.Steps[min(n, 1)])
+		sum += e * e
+	}
+	return sum
 }
 
 func (b *block) trellis() (levels [16]int16, end uint8) {
@@ -174,7 +184,7 @@ func TestTrellisLambda(t *testing.T) {
 		nearest, _, _ := b.quantize(quant.RoundNearest)
 		b.lambda = 0
 		levels, _ := b.trellis()
-		if got, want := b.q.SquaredError(&b.coeffs, &levels, b.first), b.q.SquaredError(&b.coeffs, &nearest, b.first); got != want {
+		if got, want := b.squaredError(&levels), b.squaredError(&nearest); got != want {
 			t.Fatalf("for free: %v with an error of %d, the nearest levels have %d", levels, got, want)
 		}
 		b.lambda = 1 << 38
@@ -196,8 +206,8 @@ func TestQuantize(t *testing.T) {
 		if end != token.End(&levels) {
 			t.Fatalf("the end of %v is given as %d", levels, end)
 		}
-		if want := b.q.SquaredError(&b.coeffs, &levels, b.first); squaredError != want {
-			t.Fatalf("an error of %d, SquaredError says %d", squaredError, want)
+		if want := b.squaredError(&levels); squaredError != want {
+			t.Fatalf("an error of %d, want %d", squaredError, want)
 		}
 		for n := b.first; n < 16; n++ {
 			k := token.ZigZag[n]

@@ -63,12 +63,12 @@ func (c *Costs) Set(probs *entropy.CoeffProbs) {
 	for kind := range c {
 		for pos := range c[kind] {
 			here := &c[kind][pos]
-			if pos > 0 && Bands[pos] == Bands[pos-1] {
+			if pos > 0 && bands[pos] == bands[pos-1] {
 				*here = c[kind][pos-1]
 				continue
 			}
 			for ctx := range here {
-				here[ctx].set(&probs[kind][Bands[pos]][ctx])
+				here[ctx].set(&probs[kind][bands[pos]][ctx])
 			}
 			setLookup(here)
 		}

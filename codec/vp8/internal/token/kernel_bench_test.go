@@ -4,7 +4,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"salsify/codec/internal/simd"
+	"salsify/codec/internal/kerneltest"
 	"salsify/codec/vp8/internal/boolcoder"
 	"salsify/codec/vp8/internal/entropy"
 )
@@ -61,20 +61,17 @@ func BenchmarkMacroblock(b *testing.B) {
 	}
 	var costs Costs
 	costs.Set(&entropy.DefaultCoeff)
-	run("costs/go", func() {
+	kerneltest.Compare(b, "costs", count, func() {
 		eachMacroblock(count, func(i int, above, left *Context) {
 			costs.lumaGo(entropy.BlockYAfterY2, 1, above, left, &levels[i], &ends[i])
 			costs.chromaGo(above, left, &levels[i], &ends[i])
 		})
-	})
-	if simd.Has[simd.AVX2] {
-		run("costs/avx2", func() {
-			eachMacroblock(count, func(i int, above, left *Context) {
-				costs.luma(entropy.BlockYAfterY2, 1, above, left, &levels[i], &ends[i])
-				costs.chroma(above, left, &levels[i], &ends[i])
-			})
+	}, func() {
+		eachMacroblock(count, func(i int, above, left *Context) {
+			costs.luma(entropy.BlockYAfterY2, 1, above, left, &levels[i], &ends[i])
+			costs.chroma(above, left, &levels[i], &ends[i])
 		})
-	}
+	})
 	var s Stream
 	run("add", func() {
 		s.Reset()

@@ -126,7 +126,7 @@ type codedBlock struct {
 var blocksWithY2, blocksWithoutY2 = func() (with [NumBlocks]codedBlock, without [NumBlocks - 1]codedBlock) {
 	block := func(b, kind, first int) codedBlock {
 		c := codedBlock{index: uint8(b), above: aboveIndex[b], left: leftIndex[b], first: uint8(first)}
-		for pos, band := range Bands {
+		for pos, band := range bands {
 			c.rows[pos] = uint16(kind*8+int(band)) * 3 * rowStep
 		}
 		return c

@@ -44,8 +44,8 @@ type Context [9]uint8
 // ZigZag is the raster position of each coefficient in coding order.
 var ZigZag = [16]uint8{0, 1, 4, 8, 5, 2, 3, 6, 9, 12, 13, 10, 7, 11, 14, 15}
 
-// Bands give the band of each coding position; the 17th entry stands for the end.
-var Bands = [17]uint8{0, 1, 2, 3, 6, 4, 5, 6, 6, 6, 6, 6, 6, 6, 6, 7, 0}
+// bands give the band of each coding position; the 17th entry stands for the end.
+var bands = [17]uint8{0, 1, 2, 3, 6, 4, 5, 6, 6, 6, 6, 6, 6, 6, 6, 7, 0}
 
 // Probabilities of the extra bits of the token categories 1 to 6, most significant first.
 var extraBits = [6][]uint8{
@@ -118,7 +118,7 @@ func readBlock(r *boolcoder.Reader, s boolcoder.Run, probs *[8][3][11]uint8, ctx
 	if !s.Ready() {
 		s = r.Fill(s)
 	}
-	p := &probs[Bands[n]][ctx]
+	p := &probs[bands[n]][ctx]
 	cut := s.Cut(p[0])
 	if !s.True(cut) {
 		return s.AfterFalse(cut), 0
@@ -130,7 +130,7 @@ func readBlock(r *boolcoder.Reader, s boolcoder.Run, probs *[8][3][11]uint8, ctx
 			if n++; n == 16 {
 				return s, 16
 			}
-			p = &probs[Bands[n]][0] // no end of block after a zero
+			p = &probs[bands[n]][0] // no end of block after a zero
 			if !s.Ready() {
 				s = r.Fill(s)
 			}
@@ -151,7 +151,7 @@ func readBlock(r *boolcoder.Reader, s boolcoder.Run, probs *[8][3][11]uint8, ctx
 		if n++; n == 16 {
 			return s, 16
 		}
-		p = &probs[Bands[n]][next]
+		p = &probs[bands[n]][next]
 		if !s.Ready() {
 			s = r.Fill(s)
 		}

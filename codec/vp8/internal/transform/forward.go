@@ -9,17 +9,13 @@ const (
 )
 
 // ForwardDCT transforms a 4x4 block of differences a-b. Coefficients are twice those of the orthonormal DCT, which is what
-// AddInverseDCT undoes: squared errors of coefficients are 4 times those of pixels.
+// AddResidue undoes: squared errors of coefficients are 4 times those of pixels.
 func ForwardDCT(a []byte, aStride int, b []byte, bStride int, out *[16]int16) {
 	forwardOne(a, aStride, b, bStride, out)
 }
 
-// ForwardDCTs transforms all 4x4 blocks of an area w pixels wide and h pixels high, multiples of 4. Their coefficients are put
+// forwardDCTsGo transforms all 4x4 blocks of an area w pixels wide and h pixels high, multiples of 4. Their coefficients are put
 // into out one block after the other, row by row.
-func ForwardDCTs(a []byte, aStride int, b []byte, bStride, w, h int, out []int16) {
-	forwardArea(a, aStride, b, bStride, w, h, out)
-}
-
 func forwardDCTsGo(a []byte, aStride int, b []byte, bStride, w, h int, out []int16) {
 	for y := 0; y < h; y += 4 {
 		for x := 0; x < w; x += 4 {
@@ -53,14 +49,9 @@ func forwardDCTGo(a []byte, aStride int, b []byte, bStride int, out *[16]int16) 
 	}
 }
 
-// ForwardWHT transforms the DC coefficients of the 16 luma blocks, dc[16*i] of block i. Its coefficients, too, are twice those
-// of the orthonormal transform: squared errors of theirs are 4 times those of the DC coefficients, 16 times those of pixels.
-func ForwardWHT(dc []int16, out *[16]int16) {
-	_ = dc[240]
-	whtOne(dc, out)
-}
-
-// forwardWHTGo has sums of 16 bits, which is enough for what ForwardDCT makes.
+// forwardWHTGo transforms the DC coefficients of the 16 luma blocks, dc[16*i] of block i. Its coefficients, too, are twice those
+// of the orthonormal transform: squared errors of theirs are 4 times those of the DC coefficients, 16 times those of pixels. It has
+// sums of 16 bits, which is enough for what ForwardDCT makes.
 func forwardWHTGo(dc []int16, out *[16]int16) {
 	_ = dc[240]
 	var t [16]int16
@@ -83,7 +74,8 @@ func half(v int16) int16 { return (v + 1 + v>>15) >> 1 }
 type Peaks [2]int
 
 // ForwardLuma transforms the differences a-b of a macroblock's 16x16 luma pixels: the coefficients of its 16 blocks, one after the
-// other, as ForwardDCTs gives them, and of their DC coefficients, as ForwardWHT does. It returns the peaks of both.
+// other, as ForwardDCT gives them, and those of the Walsh-Hadamard transform of their DC coefficients, which are twice those of the
+// orthonormal one: squared errors of theirs are 16 times those of pixels. It returns the peaks of both.
 func ForwardLuma(a []byte, aStride int, b []byte, bStride int, coeffs []int16, y2 *[16]int16) (y1Peaks, y2Peaks Peaks) {
 	return forwardLuma(a, aStride, b, bStride, coeffs[:256], y2)
 }

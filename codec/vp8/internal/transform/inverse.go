@@ -8,10 +8,8 @@ const (
 	sin      = 35468
 )
 
-// InverseWHT turns the 16 dequantized coefficients of a Y2 block into the DC coefficients of the 16 luma blocks: dc[16*i] for
-// block i.
-func InverseWHT(in *[16]int16, dc []int16) {
-	_ = dc[240]
+// inverseWHTGo turns the 16 dequantized coefficients of a Y2 block into the DC coefficients of the 16 luma blocks (section 14.3).
+func inverseWHTGo(in, dcs *[16]int16) {
 	var t [16]int32
 	for i := range 4 {
 		a1, b1 := int32(in[i])+int32(in[12+i]), int32(in[4+i])+int32(in[8+i])
@@ -21,10 +19,10 @@ func InverseWHT(in *[16]int16, dc []int16) {
 	for i := 0; i < 16; i += 4 {
 		a1, b1 := t[i]+t[i+3], t[i+1]+t[i+2]
 		c1, d1 := t[i+1]-t[i+2], t[i]-t[i+3]
-		dc[16*i] = int16((a1 + b1 + 3) >> 3)
-		dc[16*i+16] = int16((c1 + d1 + 3) >> 3)
-		dc[16*i+32] = int16((a1 - b1 + 3) >> 3)
-		dc[16*i+48] = int16((d1 - c1 + 3) >> 3)
+		dcs[i] = int16((a1 + b1 + 3) >> 3)
+		dcs[i+1] = int16((c1 + d1 + 3) >> 3)
+		dcs[i+2] = int16((a1 - b1 + 3) >> 3)
+		dcs[i+3] = int16((d1 - c1 + 3) >> 3)
 	}
 }
 
@@ -39,22 +37,10 @@ func dequantizedWHTGo(levels *[16]int16, steps [2]int16, dcs *[16]int16) {
 	for i, l := range levels {
 		c[i] = l * steps[min(i, 1)]
 	}
-	var blocks [256]int16
-	InverseWHT(&c, blocks[:])
-	for i := range dcs {
-		dcs[i] = blocks[16*i]
-	}
+	inverseWHTGo(&c, dcs)
 }
 
-// AddInverseDCT adds the inverse transform of dequantized coefficients to the 4x4 pixels at dst. Sums are modulo 2^16: only
-// those of coefficients that no encoder makes are any larger, and decoders differ there.
-func AddInverseDCT(in *[16]int16, dst []byte, stride int) { addInverse(in, dst, stride) }
-
-// AddDequantized is AddInverseDCT of levels multiplied with the steps of the DC coefficient and of the others.
-func AddDequantized(levels *[16]int16, steps [2]int16, dst []byte, stride int) {
-	addLevels(levels, steps, dst, stride)
-}
-
+// addDequantizedGo is addInverseDCTGo of levels multiplied with the steps of the DC coefficient and of the others.
 func addDequantizedGo(levels *[16]int16, steps [2]int16, dst []byte, stride int) {
 	c := *levels
 	c[0] *= steps[0]
@@ -64,6 +50,8 @@ func addDequantizedGo(levels *[16]int16, steps [2]int16, dst []byte, stride int)
 	addInverseDCTGo(&c, dst, stride)
 }
 
+// addInverseDCTGo adds the inverse transform of dequantized coefficients to the 4x4 pixels at dst (section 14.4). Sums are modulo
+// 2^16: only those of coefficients that no encoder makes are any larger, and decoders differ there.
 func addInverseDCTGo(in *[16]int16, dst []byte, stride int) {
 	var t [16]int16
 	for i := range 4 {
@@ -97,9 +85,9 @@ func eighth(v int16) int32 { return (int32(v) + 4) >> 3 }
 // the DC and AC coefficients.
 func AddResidue(levels *[16]int16, end uint8, steps [2]int16, dst []byte, stride int) {
 	if end > 1 {
-		AddDequantized(levels, steps, dst, stride)
+		addLevels(levels, steps, dst, stride)
 	} else if levels[0] != 0 {
-		AddDC(levels[0]*steps[0], dst, stride)
+		addToBlock(eighth(levels[0]*steps[0]), dst, stride)
 	}
 }
 
@@ -153,9 +141,7 @@ func copyBlock(src []byte, srcStride int, dst []byte, dstStride, n int) {
 	}
 }
 
-// AddDC is AddInverseDCT of a block whose only coefficient is the first.
-func AddDC(dc int16, dst []byte, stride int) { addToBlock(eighth(dc), dst, stride) }
-
+// addToBlockGo adds d to 4x4 pixels: what addInverseDCTGo does where the first coefficient is the only one, and d its eighth.
 func addToBlockGo(d int32, dst []byte, stride int) {
 	for y := range 4 {
 		row := dst[y*stride : y*stride+4 : y*stride+4]

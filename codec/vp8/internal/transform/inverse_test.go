@@ -25,17 +25,18 @@ func drawCoeffs(t *rapid.T, limit int16) (c [16]int16) {
 
 func clamped(v int) byte { return byte(min(max(v, 0), 255)) }
 
-func TestAddDCIsAddInverseDCT(t *testing.T) {
+// TestOnlyDC: the residue of a block whose only level is the first is that of the whole transform.
+func TestOnlyDC(t *testing.T) {
 	base := make([]byte, 8*stride)
 	for i := range base {
 		base[i] = byte(i * 7)
 	}
 	for dc := math.MinInt16; dc <= math.MaxInt16; dc++ {
 		a, b := bytes.Clone(base), bytes.Clone(base)
-		AddDC(int16(dc), a[at:], stride)
-		AddInverseDCT(&[16]int16{int16(dc)}, b[at:], stride)
+		AddResidue(&[16]int16{int16(dc)}, 1, [2]int16{1, 1}, a[at:], stride)
+		AddResidue(&[16]int16{int16(dc)}, 2, [2]int16{1, 1}, b[at:], stride)
 		if !bytes.Equal(a, b) {
-			t.Fatalf("DC %d: AddDC and AddInverseDCT differ", dc)
+			t.Fatalf("DC %d alone and among others differ", dc)
 		}
 	}
 }
@@ -54,7 +55,7 @@ func TestInverseDCT(t *testing.T) {
 		coeffs := drawCoeffs(t, 2000)
 		before := drawPixels(t)
 		got := bytes.Clone(before)
-		AddInverseDCT(&coeffs, got[at:], stride)
+		AddResidue(&coeffs, 16, [2]int16{1, 1}, got[at:], stride)
 		for y := range 8 {
 			for x := range stride {
 				i := y*stride + x
@@ -83,19 +84,9 @@ func TestInverseWHT(t *testing.T) {
 	signs := [4][4]int{{1, 1, 1, 1}, {1, 1, -1, -1}, {1, -1, -1, 1}, {1, -1, 1, -1}} // by output, then input
 	rapid.Check(t, func(t *rapid.T) {
 		coeffs := drawCoeffs(t, 2000)
-		out := make([]int16, 400)
-		for i := range out {
-			out[i] = int16(i)
-		}
-		InverseWHT(&coeffs, out)
-		for i, v := range out {
-			b := i / 16
-			if i%16 != 0 || b > 15 {
-				if v != int16(i) {
-					t.Fatalf("coefficient %d of block %d changed", i%16, b)
-				}
-				continue
-			}
+		var out [16]int16
+		DequantizedWHT(&coeffs, [2]int16{1, 1}, &out)
+		for b, v := range out {
 			sum := 3
 			for k, c := range coeffs {
 				sum += signs[b%4][k%4] * signs[b/4][k/4] * int(c)
@@ -109,11 +100,11 @@ func TestInverseWHT(t *testing.T) {
 
 func TestInverseWHTOfDCIsFlat(t *testing.T) {
 	for dc := -32768; dc < 32768; dc += 13 {
-		var out [400]int16
-		InverseWHT(&[16]int16{int16(dc)}, out[:])
+		var out [16]int16
+		DequantizedWHT(&[16]int16{int16(dc)}, [2]int16{1, 1}, &out)
 		for b := range 16 {
-			if int(out[16*b]) != (dc+3)>>3 {
-				t.Fatalf("DC %d: block %d gets %d, want %d", dc, b, out[16*b], (dc+3)>>3)
+			if int(out[b]) != (dc+3)>>3 {
+				t.Fatalf("DC %d: block %d gets %d, want %d", dc, b, out[b], (dc+3)>>3)
 			}
 		}
 	}
@@ -125,14 +116,14 @@ func TestExtremes(t *testing.T) {
 		coeffs := drawCoeffs(t, math.MaxInt16)
 		before := drawPixels(t)
 		got := bytes.Clone(before)
-		AddInverseDCT(&coeffs, got[at:], stride)
+		AddResidue(&coeffs, 16, [2]int16{1, 1}, got[at:], stride)
 		for y := range 4 {
 			copy(got[at+y*stride:][:4], before[at+y*stride:])
 		}
 		if !bytes.Equal(got, before) {
 			t.Fatal("pixels outside the block changed")
 		}
-		var out [400]int16
-		InverseWHT(&coeffs, out[:])
+		var out [16]int16
+		DequantizedWHT(&coeffs, [2]int16{1, 1}, &out)
 	})
 }

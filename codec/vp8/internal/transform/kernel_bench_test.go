@@ -3,34 +3,8 @@ package transform
 import (
 	"testing"
 
-	"salsify/codec/internal/simd"
+	"salsify/codec/internal/kerneltest"
 )
-
-// compare benchmarks the plain Go that defines a function, and the function itself at each level of vector instructions. bytes are
-// those of the pixels that it is about.
-func compare(b *testing.B, name string, bytes int, plain, kernel func()) {
-	run := func(how string, measure func()) {
-		b.Run(name+"/"+how, func(b *testing.B) {
-			b.ReportAllocs()
-			b.SetBytes(int64(bytes))
-			for b.Loop() {
-				measure()
-			}
-		})
-	}
-	run("plain", plain)
-	has := simd.Has
-	defer func() { simd.Has = has }()
-	for level := range has {
-		if !has[level] {
-			continue
-		}
-		for above := range has {
-			simd.Has[above] = has[above] && above <= level
-		}
-		run(simd.Level(level).String(), kernel)
-	}
-}
 
 // residue gives two areas of 64 pixels a row.
 func residue() (p, q []byte) {
@@ -46,19 +20,16 @@ func BenchmarkForward(b *testing.B) {
 	p, q := residue()
 	coeffs := make([]int16, 256)
 	one, y2 := (*[16]int16)(coeffs), new([16]int16)
-	compare(b, "block", 16, func() { forwardDCTGo(p, 64, q, 64, one) }, func() { ForwardDCT(p, 64, q, 64, one) })
-	compare(b, "blocks", 256, func() { forwardDCTsGo(p, 64, q, 64, 16, 16, coeffs) },
-		func() { ForwardDCTs(p, 64, q, 64, 16, 16, coeffs) })
-	compare(b, "WHT", 256, func() { forwardWHTGo(coeffs, y2) }, func() { ForwardWHT(coeffs, y2) })
-	compare(b, "luma", 256, func() { forwardLumaGo(p, 64, q, 64, coeffs, y2) }, func() { ForwardLuma(p, 64, q, 64, coeffs, y2) })
-	compare(b, "chroma", 128, func() { forwardChromaGo(p, p[8:], 64, q, q[8:], 64, coeffs) },
+	kerneltest.Compare(b, "block", 16, func() { forwardDCTGo(p, 64, q, 64, one) }, func() { ForwardDCT(p, 64, q, 64, one) })
+	kerneltest.Compare(b, "luma", 256, func() { forwardLumaGo(p, 64, q, 64, coeffs, y2) }, func() { ForwardLuma(p, 64, q, 64, coeffs, y2) })
+	kerneltest.Compare(b, "chroma", 128, func() { forwardChromaGo(p, p[8:], 64, q, q[8:], 64, coeffs) },
 		func() { ForwardChroma(p, p[8:], 64, q, q[8:], 64, coeffs) })
 }
 
 func BenchmarkBound(b *testing.B) {
 	p, q := residue()
-	compare(b, "luma", 256, func() { boundLumaGo(p, 64, q, 64) }, func() { BoundLuma(p, 64, q, 64) })
-	compare(b, "chroma", 128, func() { boundChromaGo(p, p[8:], 64, q, q[8:], 64) },
+	kerneltest.Compare(b, "luma", 256, func() { boundLumaGo(p, 64, q, 64) }, func() { BoundLuma(p, 64, q, 64) })
+	kerneltest.Compare(b, "chroma", 128, func() { boundChromaGo(p, p[8:], 64, q, q[8:], 64) },
 		func() { BoundChroma(p, p[8:], 64, q, q[8:], 64) })
 }
 
@@ -66,10 +37,9 @@ func BenchmarkInverse(b *testing.B) {
 	dst := make([]byte, 64*4)
 	in, dcs := [16]int16{100, -30, 20, 5, 7, 3}, new([16]int16)
 	steps := [2]int16{10, 12}
-	compare(b, "block", 16, func() { addInverseDCTGo(&in, dst, 64) }, func() { AddInverseDCT(&in, dst, 64) })
-	compare(b, "levels", 16, func() { addDequantizedGo(&in, steps, dst, 64) }, func() { AddDequantized(&in, steps, dst, 64) })
-	compare(b, "DC", 16, func() { addToBlockGo(1, dst, 64) }, func() { AddDC(7, dst, 64) })
-	compare(b, "WHT", 256, func() { dequantizedWHTGo(&in, steps, dcs) }, func() { DequantizedWHT(&in, steps, dcs) })
+	kerneltest.Compare(b, "block", 16, func() { addDequantizedGo(&in, steps, dst, 64) }, func() { AddResidue(&in, 16, steps, dst, 64) })
+	kerneltest.Compare(b, "DC", 16, func() { addToBlockGo(1, dst, 64) }, func() { AddResidue(&in, 1, steps, dst, 64) })
+	kerneltest.Compare(b, "WHT", 256, func() { dequantizedWHTGo(&in, steps, dcs) }, func() { DequantizedWHT(&in, steps, dcs) })
 }
 
 // BenchmarkAdd has macroblocks whose blocks have all coefficients, and ones that only have the first.
@@ -84,9 +54,9 @@ func BenchmarkAdd(b *testing.B) {
 		for i := range ends {
 			ends[i] = end
 		}
-		compare(b, name+"/luma", 256, func() { addLumaGo(levels, ends[:], steps, nil, pred, 64, dst, 64) },
+		kerneltest.Compare(b, name+"/luma", 256, func() { addLumaGo(levels, ends[:], steps, nil, pred, 64, dst, 64) },
 			func() { AddLuma(levels, ends[:], steps, nil, pred, 64, dst, 64) })
-		compare(b, name+"/chroma", 128, func() { addChromaGo(levels, ends[:8], steps, pred, pred[8:], 64, dst, dst[8:], 64) },
+		kerneltest.Compare(b, name+"/chroma", 128, func() { addChromaGo(levels, ends[:8], steps, pred, pred[8:], 64, dst, dst[8:], 64) },
 			func() { AddChroma(levels, ends[:], steps, pred, pred[8:], 64, dst, dst[8:], 64) })
 	}
 }

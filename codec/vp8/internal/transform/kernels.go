@@ -21,16 +21,6 @@ func forwardOne(a []byte, aStride int, b []byte, bStride int, out *[16]int16) {
 	forwardDCT(check(a, aStride, 4, 4), aStride, check(b, bStride, 4, 4), bStride, out)
 }
 
-// forwardArea transforms pairs of blocks.
-func forwardArea(a []byte, aStride int, b []byte, bStride, w, h int, out []int16) {
-	if w <= 0 || w&7 != 0 || h <= 0 || h&3 != 0 {
-		forwardDCTsGo(a, aStride, b, bStride, w, h, out)
-		return
-	}
-	out = out[:w*h]
-	forwardDCTs(check(a, aStride, w, h), aStride, check(b, bStride, w, h), bStride, w, h, &out[0])
-}
-
 func forwardLuma(a []byte, aStride int, b []byte, bStride int, coeffs []int16, y2 *[16]int16) (y1Peaks, y2Peaks Peaks) {
 	pa, pb := check(a, aStride, 16, 16), check(b, bStride, 16, 16)
 	if simd.Has[simd.AVX2] {
@@ -103,8 +93,6 @@ func energyOfHalves(s *[8]int32, i int) (energy, dc int) {
 	return 16*squares - sum*sum, (sum + 1) >> 1
 }
 
-func whtOne(dc []int16, out *[16]int16) { forwardWHT(&dc[0], out) }
-
 func addLevels(levels *[16]int16, steps [2]int16, dst []byte, stride int) {
 	addDequantized(levels, int(steps[0]), int(steps[1]), check(dst, stride, 4, 4), stride)
 }
@@ -141,10 +129,6 @@ func addChroma(levels []int16, ends []uint8, steps [2]int16, predU, predV []byte
 	}
 	addChromaAVX2(&levels[0], &ends[0], int(steps[0]), int(steps[1]), check(predU, predStride, 8, 8), check(predV, predStride, 8, 8),
 		predStride, check(dstU, dstStride, 8, 8), check(dstV, dstStride, 8, 8), dstStride)
-}
-
-func addInverse(in *[16]int16, dst []byte, stride int) {
-	addInverseDCT(in, check(dst, stride, 4, 4), stride)
 }
 
 func addToBlock(d int32, dst []byte, stride int) {

@@ -19,11 +19,6 @@ func forwardDCT(a *byte, aStride int, b *byte, bStride int, out *[16]int16)
 //go:noescape
 func forwardWHT(dc *int16, out *[16]int16)
 
-// addInverseDCT is addInverseDCTGo.
-//
-//go:noescape
-func addInverseDCT(in *[16]int16, dst *byte, stride int)
-
 // addDequantized is addDequantizedGo with steps of 16 bits.
 //
 //go:noescape
