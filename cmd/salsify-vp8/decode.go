@@ -10,6 +10,7 @@ import (
 	"image"
 	"io"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -43,6 +44,7 @@ Examples:
 
 type decodeFlags struct {
 	md5               bool
+	threads           int
 	stateIn, stateOut string
 }
 
@@ -50,11 +52,18 @@ func (s *session) decode(args []string) error {
 	var flags decodeFlags
 	f := pflag.NewFlagSet("decode", pflag.ContinueOnError)
 	f.BoolVar(&flags.md5, "md5", false, "print the MD5 sum of each picture")
+	f.IntVar(&flags.threads, "threads", 0, "threads `T` at work at once; 0 is one for each processor. Never changes the result")
 	f.StringVar(&flags.stateIn, "state-in", "", "go on from the state in this `file`")
 	f.StringVar(&flags.stateOut, "state-out", "", "save the last state to this `file`")
 	files, err := s.parse(f, decodeHelp, args, 1, 2)
 	if err != nil {
 		return err
+	}
+	if flags.threads < 0 {
+		return usagef("--threads %d must not be negative", flags.threads)
+	}
+	if flags.threads == 0 {
+		flags.threads = runtime.GOMAXPROCS(0)
 	}
 	if err := checkStateFlags(flags.stateIn, flags.stateOut); err != nil {
 		return err
@@ -67,6 +76,7 @@ func (s *session) decode(args []string) error {
 		return err
 	}
 	defer in.close()
+	in.options.Goroutines = flags.threads
 
 	d := &decoding{in: in}
 	if len(files) == 2 {

@@ -80,6 +80,22 @@ func TestMD5OfConformanceStreams(t *testing.T) {
 	}
 }
 
+// TestDecodeThreads: the number of threads never changes the result.
+func TestDecodeThreads(t *testing.T) {
+	dir := t.TempDir()
+	coded := filepath.Join(dir, "v.ivf")
+	succeed(t, "encode", writeVideo(t, dir, "v.y4m", 96, 64, 0, 4), coded)
+	want := succeed(t, "decode", "--md5", "--threads", "1", coded).stdout
+	if len(sums(want)) != 4 {
+		t.Fatalf("not 4 sums:\n%s", want)
+	}
+	for _, threads := range []string{"0", "2", "5"} {
+		if got := succeed(t, "decode", "--md5", "--threads", threads, coded).stdout; got != want {
+			t.Errorf("%s threads:\n%s\none:\n%s", threads, got, want)
+		}
+	}
+}
+
 func TestDecodeToY4M(t *testing.T) {
 	for _, number := range []string{"001", "008", "018"} {
 		path := vector(t, number)

@@ -59,6 +59,7 @@ func TestWrongUsage(t *testing.T) {
 		{"encode --state-out - a b", "--state-out need"},
 		{"decode", "0 file names"},
 		{"decode --md5 a -", "standard output"},
+		{"decode --threads=-1 a", "--threads -1"},
 		{"decode --state-in - a", "--state-in"},
 		{"inspect", "0 file names"},
 		{"inspect a b", "2 file names"},

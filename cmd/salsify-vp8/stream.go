@@ -19,7 +19,8 @@ type stream struct {
 	closer  io.Closer
 	file    *ivf.Reader
 	state   *vp8.State // from which the next frame is decoded
-	number  int        // of the frame that was read last; the first is 1
+	options vp8.DecodeOptions
+	number  int // of the frame that was read last; the first is 1
 	frame   []byte
 	pending bool // frame was read already, to find the size, and is still to be handed out
 }
@@ -90,7 +91,7 @@ func (v *stream) next() ([]byte, error) {
 // decode decodes the frame that next returned and goes on to the state it leads to. The picture is nil if it is not to be shown,
 // and valid until the next call.
 func (v *stream) decode(frame []byte) (*image.YCbCr, error) {
-	next, picture, err := vp8.Decode(v.state, frame)
+	next, picture, err := vp8.DecodeWith(v.state, frame, v.options)
 	if err != nil {
 		return nil, v.explain(err)
 	}

@@ -28,24 +28,39 @@ import (
 //  6. loopfilter smooths the rows above: all that is predicted from them is there by now.
 //  7. Rows that have changed for the last time get their border.
 //  8. The next State is made.
+//
+// With several goroutines the steps 2, 3, 4 with 5, and 6 with 7 are the stages of a pipeline. Each stage goes through the rows from top to
+// bottom, at the same time as the others, and whoever is free does the next row of a stage that has all it needs.
+
+// DecodeOptions say how to decode. They do not change what is decoded.
+type DecodeOptions struct {
+	Goroutines int // how many goroutines may work at once; 0 is 1, and more than 4 are of no use
+}
 
 // Decode decodes one frame (what a container or an RTP depacketizer gives as one VP8 frame) from State s. It returns the State
 // to decode the next frame from and the picture, which is nil if the frame is not to be shown, and which is valid until next is
 // released. On an error, which wraps one of the errors of this package, s is as before and can be decoded from again.
 func Decode(s *State, frame []byte) (next *State, shown *image.YCbCr, err error) {
+	return DecodeWith(s, frame, DecodeOptions{})
+}
+
+// DecodeWith is Decode with options. Wrong ones are an ErrOptions.
+func DecodeWith(s *State, frame []byte, o DecodeOptions) (next *State, shown *image.YCbCr, err error) {
+	if o.Goroutines < 0 {
+		return nil, nil, fmt.Errorf("%w: Goroutines is %d", ErrOptions, o.Goroutines)
+	}
 	if err := s.use(); err != nil {
 		return nil, nil, err
 	}
 	defer s.unuse()
 	d := decoders.Get().(*decoder)
 	defer decoders.Put(d)
-	if err := d.readModes(s, frame); err != nil {
+	if err := d.readHeader(s, frame); err != nil {
 		return nil, nil, err
 	}
 	pool := s.poolFor(&d.frame)
-	pic := pool.Get()
-	if err := d.readPicture(s, pic); err != nil {
-		pic.Drop()
+	pic, err := d.readPicture(s, pool, min(max(o.Goroutines, 1), numStages))
+	if err != nil {
 		return nil, nil, err
 	}
 	next = s.next(&d.frame, frame, pic, pool, d.segmentMap(s))
@@ -57,25 +72,37 @@ func Decode(s *State, frame []byte) (next *State, shown *image.YCbCr, err error)
 
 // decoder is the working memory of a Decode.
 type decoder struct {
-	frame  header.Frame
-	tokens [][]byte
-	modes  mode.Map
+	frame    header.Frame
+	segments []uint8 // of the macroblocks, from the State; nil: all are in segment 0
+	modes    mode.Map
+	refs     [header.NumRefs]*picture.Picture // the State's
+	pool     *picture.Pool                    // for pic
+	pic      *picture.Picture                 // the frame's
 
+	first    boolcoder.Reader    // of the first partition
 	readers  [8]boolcoder.Reader // one a token partition
 	above    []token.Context     // one a macroblock column
 	steps    [4]quant.Steps      // by segment
 	inter    *predict.Filter
 	loop     loopfilter.Filter
-	coeffs   []token.Coeffs // of a row's macroblocks that have any, one after the other; zero between rows
-	ends     []token.Ends
-	bordered int // how many rows have their border
+	coeffs   [maxAhead]rowCoeffs // of the rows that are read and not yet reconstructed, in turns
+	ahead    int                 // how many of coeffs are used
+	bordered int                 // how many rows have their border
+	pipeline pipeline            // where several goroutines are at work
+}
+
+// rowCoeffs are the coefficients of a row's macroblocks that have any, one after the other, and their ends. The coefficients are zero
+// until the row is read and after it is reconstructed.
+type rowCoeffs struct {
+	coeffs []token.Coeffs
+	ends   []token.Ends
 }
 
 var decoders = sync.Pool{New: func() any { return new(decoder) }}
 
-// readModes does steps 1 and 2.
-func (d *decoder) readModes(s *State, data []byte) error {
-	f, r, tokens, err := header.Parse(data, s.context)
+// readHeader does step 1.
+func (d *decoder) readHeader(s *State, data []byte) error {
+	f, first, tokens, err := header.Parse(data, s.context)
 	switch {
 	case errors.Is(err, header.ErrTruncated):
 		return fmt.Errorf("%w: %d bytes do not hold its header and partitions", ErrTruncated, len(data))
@@ -86,48 +113,98 @@ func (d *decoder) readModes(s *State, data []byte) error {
 	case !f.Key && !s.HasPicture():
 		return ErrNoReference
 	}
-	d.frame, d.tokens = f, tokens
+	d.frame, d.first = f, first
+	for i, data := range tokens {
+		d.readers[i] = boolcoder.NewReader(data)
+	}
 	width, height := s.width, s.height
+	d.segments = s.segments.of()
 	if f.Key {
 		width, height = f.Width, f.Height
+		d.segments = nil
 	}
-	cols, rows := (width+15)/16, (height+15)/16
-	d.modes.Reset(cols, rows)
-	i := 0
-	var segments []uint8
-	if !f.Key {
-		segments = s.segments.of()
+	d.modes.Reset((width+15)/16, (height+15)/16)
+	return nil
+}
+
+// readModes does steps 1 and 2.
+func (d *decoder) readModes(s *State, data []byte) error {
+	if err := d.readHeader(s, data); err != nil {
+		return err
 	}
-	for row := range rows {
-		for col := range cols {
-			a := d.modes.Around(col, row)
-			a.Here.Segment = 0
-			if segments != nil {
-				a.Here.Segment = segments[i]
-			}
-			i++
-			mode.Read(&r, &f, &a)
-		}
-		if r.Overrun() > 0 {
-			return fmt.Errorf("%w: the first partition ends in macroblock row %d of %d", ErrTruncated, row, rows)
+	return d.readAllModes()
+}
+
+// readAllModes does step 2.
+func (d *decoder) readAllModes() error {
+	for row := range d.modes.Rows {
+		if err := d.readModeRow(row); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// readPicture does steps 3 to 7, into pic.
-func (d *decoder) readPicture(s *State, pic *picture.Picture) error {
-	f := &d.frame
-	for i, data := range d.tokens {
-		d.readers[i] = boolcoder.NewReader(data)
+// readModeRow does step 2 for a row.
+func (d *decoder) readModeRow(row int) error {
+	r := d.first // a copy: what lies beside it is read by other goroutines, which its changes would slow down
+	for col := range d.modes.Cols {
+		a := d.modes.Around(col, row)
+		a.Here.Segment = 0
+		if d.segments != nil {
+			a.Here.Segment = d.segments[row*d.modes.Cols+col]
+		}
+		mode.Read(&r, &d.frame, &a)
 	}
-	cols, rows := d.modes.Cols, d.modes.Rows
+	d.first = r
+	if r.Overrun() > 0 {
+		return fmt.Errorf("%w: the first partition ends in macroblock row %d of %d", ErrTruncated, row, d.modes.Rows)
+	}
+	return nil
+}
+
+// readPicture does steps 2 to 7.
+func (d *decoder) readPicture(s *State, pool *picture.Pool, goroutines int) (*picture.Picture, error) {
+	d.start(s, pool, goroutines)
+	var err error
+	if goroutines == 1 {
+		err = d.alone()
+	} else {
+		err = d.together(s, goroutines)
+	}
+	pic := d.pic
+	d.segments, d.refs, d.pool, d.pic = nil, [header.NumRefs]*picture.Picture{}, nil, nil
+	if err == nil {
+		return pic, nil
+	}
+	if pic != nil {
+		pic.Drop()
+	}
+	for i := range d.coeffs {
+		clear(d.coeffs[i].coeffs)
+	}
+	return nil, err
+}
+
+// start gets steps 2 to 7 ready.
+func (d *decoder) start(s *State, pool *picture.Pool, goroutines int) {
+	d.refs, d.pool = s.refs, pool
+	cols := d.modes.Cols
 	if cap(d.above) < cols {
 		d.above = make([]token.Context, cols)
-		d.coeffs, d.ends = make([]token.Coeffs, cols), make([]token.Ends, cols)
 	}
 	d.above = d.above[:cols]
 	clear(d.above)
+	d.ahead = 1
+	if goroutines > 1 {
+		d.ahead = maxAhead
+	}
+	for i := range d.ahead {
+		if c := &d.coeffs[i]; len(c.coeffs) < cols {
+			c.coeffs, c.ends = make([]token.Coeffs, cols), make([]token.Ends, cols)
+		}
+	}
+	f := &d.frame
 	d.steps = quant.Segments(f)
 	d.inter = &predict.Bilinear
 	if f.Version == 0 || f.Version > 3 {
@@ -135,19 +212,149 @@ func (d *decoder) readPicture(s *State, pic *picture.Picture) error {
 	}
 	d.loop.Set(f)
 	d.bordered = 0
-	for row := range rows {
+}
+
+// alone does steps 2 to 7 in one goroutine. It takes no picture before all modes are read: a few bytes that claim a huge one cost none.
+func (d *decoder) alone() error {
+	if err := d.readAllModes(); err != nil {
+		return err
+	}
+	d.pic = d.pool.Get()
+	for row := range d.modes.Rows {
 		if err := d.readTokens(row); err != nil {
 			return err
 		}
-		pic.IntraEdgeRow(row)
-		d.predictRow(s, pic, row)
-		d.finish(pic, row)
+		d.predictRow(row)
+		d.finish(row)
+	}
+	return nil
+}
+
+// Stages of the pipeline.
+const (
+	stageModes   = iota // step 2
+	stageTokens         // step 3
+	stagePredict        // steps 4 and 5
+	stageFilter         // steps 6 and 7
+	numStages
+)
+
+// stageOrder is in which order one with nothing to do looks for work. Coefficients come first: they take longest where decoding takes
+// long, one row after the other. Modes come last: they need nothing, so they are there when nothing else is.
+var stageOrder = [numStages]int{stageTokens, stagePredict, stageFilter, stageModes}
+
+const (
+	// maxAhead is how many rows' coefficients there may be at once; a row of 720p takes 66 kB. Twice as many make decoding 3 to 5 % faster.
+	maxAhead = 8
+	// worthWaking is how many rows there must be for a goroutine that rests to be woken: until it is at work, another one does a few.
+	worthWaking = 4
+)
+
+// pipeline is how far several goroutines have come with a frame.
+type pipeline struct {
+	sync.Mutex
+	done    [numStages]int   // rows
+	busy    [numStages]bool  // somebody does the stage's next row
+	errs    [numStages]error // a stage that has one goes no further; the others do what they can without
+	resting int              // goroutines that found nothing to do
+	wake    sync.Cond        // for them
+	working sync.WaitGroup
+}
+
+// together does steps 2 to 7 in several goroutines. Of two errors it returns the one that alone finds, which reads all modes before the
+// first coefficients. It takes a picture of the State's size at once, another one as alone does.
+func (d *decoder) together(s *State, goroutines int) error {
+	p := &d.pipeline
+	p.wake.L = p
+	p.done, p.errs = [numStages]int{}, [numStages]error{}
+	if d.pool == s.pool {
+		d.pic = d.pool.Get()
+	}
+	for range goroutines - 1 {
+		p.working.Go(d.doRows)
+	}
+	d.doRows()
+	p.working.Wait()
+	if err := p.errs[stageModes]; err != nil {
+		return err
+	}
+	return p.errs[stageTokens]
+}
+
+// doRows does rows of whichever stages have some, until there are no more.
+func (d *decoder) doRows() {
+	p := &d.pipeline
+	p.Lock()
+	defer p.Unlock()
+	for {
+		stage := d.stageWith(1)
+		if stage == numStages {
+			if p.busy == [numStages]bool{} { // so nothing will come any more
+				p.wake.Broadcast()
+				return
+			}
+			p.resting++
+			p.wake.Wait()
+			p.resting--
+			continue
+		}
+		p.busy[stage] = true
+		if p.resting > 0 && d.stageWith(worthWaking) != numStages {
+			p.wake.Signal()
+		}
+		row := p.done[stage]
+		p.Unlock()
+		err := d.do(stage, row)
+		p.Lock()
+		p.busy[stage] = false
+		if err != nil {
+			p.errs[stage] = err
+		} else {
+			p.done[stage]++
+		}
+		if d.pic == nil && p.done[stageModes] == d.modes.Rows {
+			d.pic = d.pool.Get()
+		}
+	}
+}
+
+// stageWith gives the first stage in stageOrder that nobody is at and that has all that n rows more need, or numStages if there is none.
+func (d *decoder) stageWith(n int) int {
+	p := &d.pipeline
+	end := [numStages]int{ // of the rows that each stage has all for
+		stageModes:  d.modes.Rows,
+		stageTokens: min(p.done[stageModes], p.done[stagePredict]+maxAhead),
+		stageFilter: p.done[stagePredict],
+	}
+	if d.pic != nil {
+		end[stagePredict] = p.done[stageTokens]
+	}
+	for _, stage := range stageOrder {
+		if !p.busy[stage] && p.errs[stage] == nil && end[stage]-p.done[stage] >= n {
+			return stage
+		}
+	}
+	return numStages
+}
+
+// do does a row of a stage.
+func (d *decoder) do(stage, row int) error {
+	switch stage {
+	case stageModes:
+		return d.readModeRow(row)
+	case stageTokens:
+		return d.readTokens(row)
+	case stagePredict:
+		d.predictRow(row)
+	case stageFilter:
+		d.finish(row)
 	}
 	return nil
 }
 
 // finish does steps 6 and 7 as far as they can be done once a row is predicted. Rows are smoothed in pairs: it is faster.
-func (d *decoder) finish(pic *picture.Picture, row int) {
+func (d *decoder) finish(row int) {
+	pic := d.pic
 	last := row == d.modes.Rows-1
 	odd := row&1 != 0
 	if odd && !last {
@@ -175,7 +382,9 @@ func (d *decoder) finish(pic *picture.Picture, row int) {
 
 // readTokens does step 3 for a row.
 func (d *decoder) readTokens(row int) error {
-	r := &d.readers[row%d.frame.Partitions]
+	at := &d.readers[row%d.frame.Partitions]
+	r := *at // a copy, as in readModeRow
+	into := &d.coeffs[row%d.ahead]
 	probs := &d.frame.Context.Probs.Coeff
 	var left token.Context
 	n := 0
@@ -185,14 +394,14 @@ func (d *decoder) readTokens(row int) error {
 			token.Skip(&d.above[col], &left, m.HasY2())
 			continue
 		}
-		if token.Read(r, probs, &d.above[col], &left, m.HasY2(), &d.coeffs[n], &d.ends[n]) {
+		if token.Read(&r, probs, &d.above[col], &left, m.HasY2(), &into.coeffs[n], &into.ends[n]) {
 			n++
 		} else {
 			m.Skip = true // for the loop filter, a macroblock without coefficients is one that says so
 		}
 	}
+	*at = r
 	if r.Overrun() > 0 {
-		clear(d.coeffs[:n])
 		return fmt.Errorf("%w: a token partition ends in macroblock row %d of %d", ErrTruncated, row, d.modes.Rows)
 	}
 	return nil
@@ -202,22 +411,24 @@ func (d *decoder) readTokens(row int) error {
 const longRun = 8
 
 // predictRow does steps 4 and 5 for a row. It leaves the coefficients zero.
-func (d *decoder) predictRow(s *State, pic *picture.Picture, row int) {
+func (d *decoder) predictRow(row int) {
+	d.pic.IntraEdgeRow(row)
 	cols := d.modes.Cols
+	from := &d.coeffs[row%d.ahead]
 	coded := 0
 	for col := 0; col < cols; {
 		run := d.still(col, row)
 		if run >= longRun {
-			predict.Copy(pic, s.refs[d.modes.At(col, row).Ref], col, row, run)
+			predict.Copy(d.pic, d.refs[d.modes.At(col, row).Ref], col, row, run)
 			col += run
 			continue
 		}
 		for end := col + max(run, 1); col < end; col++ {
 			m := d.modes.At(col, row)
 			if m.Skip {
-				d.reconstruct(s, pic, m, col, row, nil, nil)
+				d.reconstruct(m, col, row, nil, nil)
 			} else {
-				d.reconstruct(s, pic, m, col, row, &d.coeffs[coded], &d.ends[coded])
+				d.reconstruct(m, col, row, &from.coeffs[coded], &from.ends[coded])
 				coded++
 			}
 		}
@@ -237,13 +448,14 @@ func (d *decoder) still(col, row int) int {
 }
 
 // reconstruct does steps 4 and 5 for one macroblock. c is nil where there are no coefficients; else it is left zero.
-func (d *decoder) reconstruct(s *State, pic *picture.Picture, m *mode.Macroblock, col, row int,
+func (d *decoder) reconstruct(m *mode.Macroblock, col, row int,
 	c *token.Coeffs, ends *token.Ends) {
+	pic := d.pic
 	y, u, v := &pic.Y, &pic.U, &pic.V
 	ya, ca := y.At(col*16, row*16), u.At(col*8, row*8)
 	steps := &d.steps[m.Segment]
 	if m.Ref != header.Intra {
-		predict.Macroblock(d.inter, pic, s.refs[m.Ref], m, col, row, d.frame.Version == 3)
+		predict.Macroblock(d.inter, pic, d.refs[m.Ref], m, col, row, d.frame.Version == 3)
 	} else {
 		predict.Intra(u.Pix[ca:], u.Stride, u.Pix, ca, u.Stride, 8, m.UVMode, row > 0, col > 0)
 		predict.Intra(v.Pix[ca:], v.Stride, v.Pix, ca, v.Stride, 8, m.UVMode, row > 0, col > 0)

@@ -1,6 +1,7 @@
 package vp8
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,7 +14,7 @@ import (
 )
 
 // BenchmarkDecode720p decodes real-time streams of vpxenc, of our own moving texture and of a camera where the shared clips are
-// there. Bytes allocated are those of a decoder that releases its States.
+// there, with one goroutine and two. Bytes allocated are those of a decoder that releases its States.
 func BenchmarkDecode720p(b *testing.B) {
 	b.Run("texture", func(b *testing.B) {
 		benchmarkDecode(b, testClip(1280, 720, 12))
@@ -52,15 +53,21 @@ func benchmarkDecode(b *testing.B, pictures []byte) {
 		s.Release()
 		s = next
 	}
-	b.ReportAllocs()
-	b.ResetTimer()
-	for i := range b.N {
-		next := mustDecode(b, s, frames[i%len(frames)]) // each round begins with a key frame
-		s.Release()
-		s = next
+	for _, goroutines := range []int{1, 2} {
+		b.Run(fmt.Sprintf("goroutines=%d", goroutines), func(b *testing.B) {
+			b.ReportAllocs()
+			for i := range b.N {
+				next, _, err := DecodeWith(s, frames[i%len(frames)], DecodeOptions{Goroutines: goroutines}) // each round begins with a key frame
+				if err != nil {
+					b.Fatal(err)
+				}
+				s.Release()
+				s = next
+			}
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "frames/s")
+			b.ReportMetric(float64(size)/float64(len(frames)), "B/frame")
+		})
 	}
-	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "frames/s")
-	b.ReportMetric(float64(size)/float64(len(frames)), "B/frame")
 }
 
 // TestSteadyStateMemory: once the pool is warm, decoding allocates no picture (1.5 MB with its border at this size), only the

@@ -19,7 +19,7 @@ import (
 //
 //	child encode SOURCE STREAM QUANTIZER EFFORT GOROUTINES
 //	child candidates SOURCE QUANTIZER QUANTIZER EFFORT GOROUTINES    prints pictures and the nanoseconds of encoding them
-//	child decode STREAM                                              prints pictures
+//	child decode STREAM GOROUTINES                                   prints pictures
 const childVerb = "child"
 
 // child runs one of these.
@@ -35,8 +35,8 @@ func child(args []string, stdout io.Writer) error {
 		pictures, took, err := encodeCandidates(files[0], []vp8.Options{first, second})
 		fmt.Fprintln(stdout, pictures, took.Nanoseconds())
 		return err
-	case verb == "decode" && len(files) == 1 && len(numbers) == 0:
-		pictures, err := decodeFile(files[0])
+	case verb == "decode" && len(files) == 1 && len(numbers) == 1:
+		pictures, err := decodeFile(files[0], numbers[0])
 		fmt.Fprintln(stdout, pictures)
 		return err
 	}
@@ -140,8 +140,8 @@ func encodeCandidates(source string, options []vp8.Options) (pictures int, took 
 }
 
 // decodeFile decodes an IVF file and returns how many pictures it shows.
-func decodeFile(stream string) (pictures int, err error) {
-	d, err := openOurDecoder(context.Background(), stream)
+func decodeFile(stream string, goroutines int) (pictures int, err error) {
+	d, err := openWith(stream, vp8.DecodeOptions{Goroutines: goroutines})
 	if err != nil {
 		return 0, err
 	}

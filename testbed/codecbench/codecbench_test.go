@@ -358,7 +358,7 @@ func TestSpeed(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := r.Speed
-	if s.Frames != 12 || len(s.Encoders) != 4 || len(s.Decoders) != 3 || s.Candidates <= 0 {
+	if s.Frames != 12 || len(s.Encoders) != 4 || len(s.Decoders) != 4 || s.Candidates <= 0 {
 		t.Errorf("%+v", s)
 	}
 	// Decoding is a difference, which may be anything for so small a clip; so may the memory of processes that end at once.
@@ -367,7 +367,7 @@ func TestSpeed(t *testing.T) {
 			t.Errorf("%s: %+v", name, c)
 		}
 	}
-	for _, name := range []string{ours1, vpxdec, ffmpeg} {
+	for _, name := range []string{ours1, ours2, vpxdec, ffmpeg} {
 		if c, ok := s.Decoders[name]; !ok || c.CPU > 100 {
 			t.Errorf("%s: %+v", name, c)
 		}

@@ -112,19 +112,19 @@ func TestRepeatStream(t *testing.T) {
 	if !slices.EqualFunc(slices.Concat(frames, frames, frames), longFrames, slices.Equal) {
 		t.Errorf("%d frames became %d others", len(frames), len(longFrames))
 	}
-	if n, err := decodeFile(thrice); err != nil || n != 9 {
+	if n, err := decodeFile(thrice, 2); err != nil || n != 9 {
 		t.Errorf("%d pictures, %v", n, err)
 	}
 }
 
 func TestChild(t *testing.T) {
-	for _, bad := range []string{"", "encode", "decode", "encode a b 1 2", "candidates a 1 2", "decode a b", "dance a"} {
+	for _, bad := range []string{"", "encode", "decode", "encode a b 1 2", "candidates a 1 2", "decode a", "decode a b 1", "dance a"} {
 		if err := child(strings.Fields(bad), t.Output()); err == nil || !strings.Contains(err.Error(), "not a child") {
 			t.Errorf("child %s: error %v", bad, err)
 		}
 	}
 	// An error of a child must reach the bench.
-	if _, err := output(ownCommand(context.Background(), "decode", []string{filepath.Join(t.TempDir(), "absent.ivf")})); err == nil ||
+	if _, err := output(ownCommand(context.Background(), "decode", []string{filepath.Join(t.TempDir(), "absent.ivf")}, 1)); err == nil ||
 		!strings.Contains(err.Error(), "absent.ivf") {
 		t.Errorf("error %v, want one that names the file", err)
 	}

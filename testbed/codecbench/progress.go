@@ -12,7 +12,7 @@ const (
 	measureWork = 2.0                                      // decoding a stream and comparing it with its source
 	speedWork   = rounds * (encoderWork + decoderWork + 3) // 3: two candidates
 	encoderWork = 8.0                                      // every encoder with one thread and with two
-	decoderWork = 3.0                                      // every decoder
+	decoderWork = 4.0                                      // every decoder
 )
 
 // effortWork is what our encoder takes.

@@ -182,6 +182,10 @@ var decodingColumns = []column{
 	{title: "ours/vpxdec", format: "%.2f", of: decodingRatio(vpxdec), ratio: true},
 	{title: "ours/ffmpeg", format: "%.2f", of: decodingRatio(ffmpeg), ratio: true},
 	{title: "ours/govpx", format: "%.2f", of: decodingRatio(govpx), ratio: true},
+	{title: "ours: wall", format: "%.2f", of: decoding(ours1, cost.wall)},
+	{title: "2 goroutines: CPU", format: "%.2f", of: decoding(ours2, cost.cpu)},
+	{title: "wall", format: "%.2f", of: decoding(ours2, cost.wall)},
+	{title: "1/2, wall", format: "%.2f", of: quotient(decoding(ours1, cost.wall), decoding(ours2, cost.wall)), ratio: true},
 }
 
 var memoryColumns = []column{

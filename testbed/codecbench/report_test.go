@@ -35,7 +35,7 @@ func outcome(clip, grain string, effort int, rate, secondsPerFrame float64) resu
 			vpxenc1: {CPU: 10, Wall: 11, Peak: 30e6}, vpxenc2: {CPU: 12, Wall: 7, Peak: 31e6},
 			ours1: {CPU: 1000 * secondsPerFrame, Wall: 22, Peak: 40e6}, ours2: {CPU: 24, Wall: 14},
 		},
-		Decoders: map[string]cost{ours1: {CPU: 3, Peak: 20e6}, vpxdec: {CPU: 2}, ffmpeg: {CPU: 4}},
+		Decoders: map[string]cost{ours1: {CPU: 3, Wall: 4, Peak: 20e6}, ours2: {CPU: 3.5, Wall: 2}, vpxdec: {CPU: 2}, ffmpeg: {CPU: 4}},
 	}
 	return r
 }
@@ -69,7 +69,7 @@ func TestReport(t *testing.T) {
 		"`codecbench --x`: all frames of each clip, vpxenc v9, go9, 2 cores.",
 		"| a | clean | 10.0 | 11.0 | 12.0 | 7.0 | 10.0 | 22.0 | 24.0 | 14.0 | 2.00 | 2.00 | n/a | n/a | 1000.0 |",
 		"govpx: CPU (GOVPX_DIR not set) |",
-		"| a | clean | 3.00 | 2.00 | 4.00 | n/a | 1.50 | 0.75 | n/a |",
+		"| a | clean | 3.00 | 2.00 | 4.00 | n/a | 1.50 | 0.75 | n/a | 4.00 | 3.50 | 2.00 | 2.00 |",
 		"| a | clean | 30 | 40 | n/a | n/a | n/a | 20 | n/a |", // memory that was not found out is not 0
 	} {
 		if !strings.Contains(out.String(), want) {

@@ -108,6 +108,11 @@ func (b *bencher) measureDecoded(ctx context.Context, source, stream string, m *
 
 // openOurDecoder decodes a stream with vp8.Decode.
 func openOurDecoder(_ context.Context, stream string) (*decoder, error) {
+	return openWith(stream, vp8.DecodeOptions{})
+}
+
+// openWith decodes a stream with vp8.DecodeWith.
+func openWith(stream string, o vp8.DecodeOptions) (*decoder, error) {
 	file, err := os.Open(stream)
 	if err != nil {
 		return nil, err
@@ -128,7 +133,7 @@ func openOurDecoder(_ context.Context, stream string) (*decoder, error) {
 			if buf, _, err = in.Next(buf); err != nil {
 				return nil, err
 			}
-			after, picture, err := vp8.Decode(state, buf)
+			after, picture, err := vp8.DecodeWith(state, buf, o)
 			if err != nil {
 				return nil, err
 			}
