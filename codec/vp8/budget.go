@@ -200,6 +200,7 @@ func (s *search) codeLevels() {
 	if s.position < thriftBelow*perIndex {
 		thrift.Eighths = s.position % perSegment
 	}
+	s.planFilter()
 	w.coder.Levels(rdo.Task{Frame: &s.rdo, Speed: &s.effort().rdo}, thrift)
 }
 

@@ -18,7 +18,7 @@ import (
 
 // How a picture is encoded:
 //
-//  1. The source picture is copied into whole macroblocks.
+//  1. The source picture is copied into whole macroblocks, unless it consists of them.
 //  2. plan decides what the frame is: key or not, which references it refreshes, its segments and quantizers.
 //  3. rdo codes every macroblock: modes, vectors, levels and the reconstruction. A deadline may lower the effort here (pace.go).
 //  4. The loop filter's level and sharpness are chosen by measuring what they leave of the error.
@@ -119,9 +119,8 @@ func EncodeAll(s *State, src *image.YCbCr, options []Options) []Candidate {
 	if err := checkSource(s, src); err != nil {
 		return fail(err)
 	}
-	source := s.pool.Get()
+	source := s.sourceOf(src)
 	defer source.Drop()
-	copySource(source, src)
 	goroutines := 1
 	var together, budgeted []*encoder
 	for i := range options {
@@ -278,6 +277,16 @@ func (e *encoder) end() {
 	e.only = attempt{}
 }
 
+// sourceOf does step 1. The picture has one holder.
+func (s *State) sourceOf(src *image.YCbCr) *picture.Picture {
+	if view := picture.ViewOf(src); view != nil {
+		return view
+	}
+	p := s.pool.Get()
+	copySource(p, src)
+	return p
+}
+
 // copySource copies the visible picture and repeats its last column and row up to whole macroblocks.
 func copySource(dst *picture.Picture, src *image.YCbCr) {
 	w, h := src.Rect.Dx(), src.Rect.Dy()
@@ -348,6 +357,7 @@ func codeMacroblocks(all []*encoder, goroutines int) {
 	}
 	for _, e := range all {
 		e.level = min(e.options.Effort, pace.lowest)
+		e.planFilter()
 	}
 }
 

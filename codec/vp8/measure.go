@@ -15,8 +15,7 @@ func compare(a, b *picture.Picture, width, height int) (squaredErr uint64, ssim 
 		h := min(8, height-y)
 		for x := 0; x < width; x += 8 * len(row) {
 			w := min(8*len(row), width-x)
-			at := a.Y.At(x, y)
-			squaredErr += uint64(distortion.SSIMs(row[:], a.Y.Pix[at:], a.Y.Stride, b.Y.Pix[at:], a.Y.Stride, w, h))
+			squaredErr += uint64(distortion.SSIMs(row[:], a.Y.Pix[a.Y.At(x, y):], a.Y.Stride, b.Y.Pix[b.Y.At(x, y):], b.Y.Stride, w, h))
 			if h < 8 && height > 8 {
 				continue
 			}

@@ -15,8 +15,8 @@ import (
 //     source. Each macroblock's activity is the mean logarithm of the variance of its four 8x8 blocks.
 //  2. The macroblocks are clustered by activity.
 //  3. The step size of each segment grows with its activity, less than SSIM alone would have it, for the sake of PSNR.
-//  4. The map is sent with key frames and GOLDEN refreshes, or when the picture has changed much; in between it persists, which
-//     costs nothing.
+//  4. The map is sent with key frames, and when the picture has changed much; for GOLDEN refreshes half as much is enough. In between it
+//     persists, which costs nothing.
 
 // Activity is counted in 1/16 of a binary order of magnitude.
 const activityScale = 16
@@ -29,8 +29,11 @@ const activityFloor = distortion.SSIMC2 / 2
 // the variance.
 const stepPerActivity = 3
 
-// resendShare: the map is sent anew when more than one macroblock in this many is in another segment than it would be.
-const resendShare = 4
+// The map is sent anew when more than one macroblock in this many is in another segment than it would be.
+const (
+	resendShare       = 4
+	goldenResendShare = 8 // with a refresh of GOLDEN
+)
 
 // planSegments decides on the segments and prepares the coding with their quantizers.
 func (e *encoder) planSegments() {
@@ -40,8 +43,11 @@ func (e *encoder) planSegments() {
 		centres := e.clusterActivity()
 		e.assignSegments(centres)
 		f.Segmentation = true
-		old := e.state.segments.of()
-		if f.Key || old == nil || f.RefreshGolden || e.changed(old)*resendShare > len(old) {
+		old, share := e.state.segments.of(), resendShare
+		if f.RefreshGolden {
+			share = goldenResendShare
+		}
+		if f.Key || old == nil || e.changed(old)*share > len(old) {
 			f.UpdateMap = true
 		} else {
 			copy(e.segmap, old)
@@ -53,8 +59,10 @@ func (e *encoder) planSegments() {
 		e.rdo.Plan[i] = rdo.NewPlan(quant.SegmentIndex(f, i), &f.Quantizers)
 	}
 	m := &e.rdo.Modes
-	for i, seg := range e.segmap {
-		m.At(i%m.Cols, i/m.Cols).Segment = seg
+	for row := range m.Rows {
+		for col, seg := range e.segmap[row*m.Cols:][:m.Cols] {
+			m.At(col, row).Segment = seg
+		}
 	}
 }
 

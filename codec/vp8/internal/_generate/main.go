@@ -29,6 +29,7 @@ import (
 var families = map[string]func(*kernels){
 	"distortion":    (*kernels).distortion,
 	"loopfilter":    (*kernels).loopfilter,
+	"picture":       (*kernels).picture,
 	"predict":       (*kernels).predict,
 	"quant":         (*kernels).quant,
 	"token":         (*kernels).token,
@@ -119,7 +120,7 @@ func generate(name string, write func(*kernels)) (map[string][]byte, error) {
 
 // levels are the instruction sets that kernels may use, by the ending of their names.
 var levels = map[string][]string{
-	"":     {"SSE", "SSE2"},
+	"":     {"MMX+", "SSE", "SSE2"}, // of MMX+, what SSE has too
 	"AVX2": {"SSE", "SSE2", "SSE3", "SSSE3", "SSE4.1", "AVX", "AVX2", "BMI", "BMI2"},
 }
 

@@ -83,9 +83,17 @@ func (m *Map) At(col, row int) *Macroblock { return &m.mbs[m.index(col, row)] }
 
 // Around gives a macroblock and its neighbours.
 func (m *Map) Around(col, row int) Around {
+	var a Around
+	m.Look(&a, col, row)
+	return a
+}
+
+// Look is Around into memory that is there already.
+func (m *Map) Look(a *Around, col, row int) {
 	i := m.index(col, row)
 	up := i - m.Cols - 1
-	return Around{Here: &m.mbs[i], Left: &m.mbs[i-1], Above: &m.mbs[up], AboveLeft: &m.mbs[up-1], Bounds: m.bounds(col, row)}
+	a.Here, a.Left, a.Above, a.AboveLeft = &m.mbs[i], &m.mbs[i-1], &m.mbs[up], &m.mbs[up-1]
+	a.Bounds.set(m, col, row)
 }
 
 // Around is a macroblock with what its coding depends on.
@@ -101,14 +109,10 @@ type Bounds struct{ MinX, MaxX, MinY, MaxY int16 }
 // margin is how far beyond the picture's edge a predicted vector may move a macroblock, in quarter pixels: by its own size.
 const margin = 16 << 2
 
-func (m *Map) bounds(col, row int) Bounds {
+func (b *Bounds) set(m *Map, col, row int) {
 	const quarter = 16 << 2 // quarter pixels a macroblock
-	return Bounds{
-		MinX: clamp16(-col*quarter - margin),
-		MaxX: clamp16((m.Cols-1-col)*quarter + margin),
-		MinY: clamp16(-row*quarter - margin),
-		MaxY: clamp16((m.Rows-1-row)*quarter + margin),
-	}
+	b.MinX, b.MaxX = clamp16(-col*quarter-margin), clamp16((m.Cols-1-col)*quarter+margin)
+	b.MinY, b.MaxY = clamp16(-row*quarter-margin), clamp16((m.Rows-1-row)*quarter+margin)
 }
 
 func clamp16(v int) int16 { return int16(min(max(v, -1<<15), 1<<15-1)) }

@@ -72,6 +72,10 @@ func (s *Stream) addInter(f *header.Frame, a *Around) {
 	if m.Ref != header.Last {
 		s.bool(altRefAt, m.Ref == header.AltRef)
 	}
+	if m.YMode == entropy.ZeroMV { // the most usual one
+		s.bool(int(entropy.ModeContexts[a.still()][0]), false)
+		return
+	}
 	near := FindNear(a, m.Ref, &f.SignBias)
 	s.fixedPath(&refPaths[m.YMode-entropy.NearestMV], near.probs[:])
 	switch m.YMode {

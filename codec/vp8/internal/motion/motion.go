@@ -110,6 +110,15 @@ func (b *Block) Integer(candidates []mode.MV, step int) Result {
 	return best
 }
 
+// Column goes on from what Integer found: it tries every whole-pixel vector straight up and down, up to reach pixels far. Steps from pixel
+// to pixel do not lead there in a text, where each line fits others a little.
+func (b *Block) Column(from Result, reach int) Result {
+	for dy := -reach; dy <= reach; dy++ {
+		b.try(&from, 0, dy)
+	}
+	return from
+}
+
 // maxMoves bounds how far the centre moves at one step size.
 const maxMoves = 16
 

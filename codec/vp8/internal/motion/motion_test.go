@@ -198,3 +198,20 @@ func TestCheapVectors(t *testing.T) {
 		}
 	}
 }
+
+// TestColumn: a block that went straight up or down by any number of pixels within reach is found, from wherever the search stands.
+func TestColumn(t *testing.T) {
+	ref := reference(11)
+	for dy := -32; dy <= 32; dy++ {
+		v := mode.MV{Y: int16(dy * 4)}
+		b := blockFrom(ref, 48, 32, 16, 16, v)
+		if r := b.Column(b.Integer(nil, 1), 32); r.Distortion != 0 || !asGood(b, r, v) {
+			t.Errorf("%v instead of %v, with a SAD of %d", r.MV, v, r.Distortion)
+		}
+	}
+	b := blockFrom(ref, 48, 32, 16, 16, mode.MV{Y: 20})
+	best := b.Integer([]mode.MV{{Y: 20}}, 1)
+	if r := b.Column(best, 3); r != best {
+		t.Errorf("%+v became %+v", best, r)
+	}
+}

@@ -2,6 +2,8 @@
 // comes from and goes back to.
 package picture
 
+//go:generate go run -C ../_generate . picture
+
 import (
 	"encoding/binary"
 	"image"
@@ -80,15 +82,40 @@ func allocate(p *Pool) *Picture {
 	return pic
 }
 
+// views are pictures without pixels.
+var views = sync.Pool{New: func() any { return new(Picture) }}
+
+// ViewOf gives a picture of whole macroblocks whose pixels are those of src, without a border, and with one holder; nil if src does
+// not consist of whole macroblocks.
+func ViewOf(src *image.YCbCr) *Picture {
+	r := src.Rect
+	if r.Dx()%16 != 0 || r.Dy()%16 != 0 || (r.Min.X|r.Min.Y)&1 != 0 {
+		return nil
+	}
+	p := views.Get().(*Picture)
+	y, c := src.YOffset(r.Min.X, r.Min.Y), src.COffset(r.Min.X, r.Min.Y)
+	p.Y = Plane{Pix: src.Y[y:], Stride: src.YStride, Width: r.Dx(), Height: r.Dy()}
+	p.U = Plane{Pix: src.Cb[c:], Stride: src.CStride, Width: r.Dx() / 2, Height: r.Dy() / 2}
+	p.V = Plane{Pix: src.Cr[c:], Stride: src.CStride, Width: r.Dx() / 2, Height: r.Dy() / 2}
+	p.holders.Store(1)
+	return p
+}
+
 // Hold adds a holder.
 func (p *Picture) Hold() *Picture {
 	p.holders.Add(1)
 	return p
 }
 
-// Drop takes a holder away. With the last one the picture's memory goes back to its pool.
+// Drop takes a holder away. With the last one the picture's memory goes back to its pool, that of a view to whom it belongs.
 func (p *Picture) Drop() {
-	if p.holders.Add(-1) == 0 {
+	if p.holders.Add(-1) != 0 {
+		return
+	}
+	if p.pool == nil {
+		p.Y, p.U, p.V = Plane{}, Plane{}, Plane{}
+		views.Put(p)
+	} else {
 		p.pool.free.Put(p)
 	}
 }
@@ -115,6 +142,17 @@ func (p *Picture) IntraEdgeRow(row int) {
 			pl.Pix[pl.At(-1, y)] = 129
 		}
 	}
+}
+
+// CacheLine is how many pixels a cache line has, on every CPU that has kernels.
+const CacheLine = 64
+
+// Prefetch has the CPU fetch a column of pixels, from (x, y) down, and what shares their cache lines, while it does something else. A
+// macroblock's lines are more streams than it follows by itself. Lines are a multiple of 4.
+func (p *Plane) Prefetch(x, y, lines int) {
+	at := p.At(x, y)
+	_ = p.Pix[at+(lines-1)*p.Stride]
+	prefetch(&p.Pix[at], p.Stride, lines)
 }
 
 // ExtendBorder repeats the outermost pixels into the border.

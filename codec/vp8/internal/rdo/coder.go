@@ -13,7 +13,7 @@ import (
 // How a macroblock is coded, of each frame in turn that is made of one picture:
 //
 //  1. Inter candidates are collected: no motion, the neighbours' vectors and what motion search finds, in each reference, and
-//     ranked by the SATD of their luma prediction and the rate of their vectors.
+//     ranked by the SATD of their luma prediction and the rate of their vectors. After a scene cut most are not searched for.
 //  2. The best of them are coded on trial: predicted, transformed, quantized, and weighed by the rate of all their tokens.
 //  3. Split vectors are tried around the best vector.
 //  4. So are the 16x16 intra modes and, block by block, the 4x4 ones, if they stand a chance.
@@ -30,32 +30,38 @@ type Coder struct {
 
 // coder codes the macroblocks of one frame.
 type coder struct {
-	f                 *Frame
-	speed             *Speed
-	known             *known
-	plan              *Plan
-	around            mode.Around
-	near              mode.Near
-	col, row          int
-	srcY, srcU, srcV  []byte
-	strideY, strideUV int
-	source            distortion.Macroblock // the same
-	above             *token.Context
-	left              token.Context
-	best, other       *trial // the best trial so far, and the one to try in
-	trials            [2]trial
-	block             motion.Block // the macroblock's luma, for motion search
-	candidates        []candidate
-	interCost         int // of the best inter candidate: SATD and rate
-	scratch           [256]byte
-	sides             motion.Scratch
-	work              [workSize]byte // 4x4 intra reconstruction with its surroundings
+	f           *Frame
+	speed       *Speed
+	quick       bool // see quick.go
+	known       *known
+	plan        *Plan
+	around      mode.Around
+	near        mode.Near
+	col, row    int
+	source      distortion.Macroblock // the macroblock's pixels
+	above       *token.Context
+	left        token.Context
+	best, other *trial // the best trial so far, and the one to try in
+	trials      [2]trial
+	block       motion.Block // the macroblock's luma, for motion search
+	candidates  []candidate
+	intraRun    int // how many macroblocks to the left of this one, up to the first that is not, are intra coded
+	interCost   int // of the best inter candidate: SATD and rate
+	scratch     [256]byte
+	sides       motion.Scratch
+	work        [workSize]byte // 4x4 intra reconstruction with its surroundings
 }
 
 // code codes one macroblock.
 func (c *coder) code(t Task, col, row int) {
 	c.speed = t.Speed
 	c.begin(t.Frame, col, row)
+	if c.quick {
+		c.codeQuick()
+		c.note()
+		c.reconstruct()
+		return
+	}
 	if !t.Frame.Header.Key {
 		c.tryInter()
 	}
@@ -69,23 +75,27 @@ func (c *coder) code(t Task, col, row int) {
 
 func (c *coder) begin(f *Frame, col, row int) {
 	c.f, c.col, c.row = f, col, row
-	c.around = f.Modes.Around(col, row)
+	f.Modes.Look(&c.around, col, row) // which is faster than to copy what was just written
 	c.plan = &f.Plan[c.around.Here.Segment]
-	c.near = mode.FindNear(&c.around, header.Last, &f.Header.SignBias)
-	s := f.Source
-	c.srcY, c.strideY = s.Y.Pix[s.Y.At(col*16, row*16):], s.Y.Stride
-	c.srcU, c.srcV, c.strideUV = s.U.Pix[s.U.At(col*8, row*8):], s.V.Pix[s.V.At(col*8, row*8):], s.U.Stride
-	c.source = distortion.Macroblock{Y: c.srcY, U: c.srcU, V: c.srcV, Stride: c.strideY, ChromaStride: c.strideUV}
+	if c.quick = c.speed.Quick && !f.Header.Key; !c.quick {
+		c.near = mode.FindNear(&c.around, header.Last, &f.Header.SignBias)
+	}
+	if c.intraRun++; col == 0 || c.around.Left.Ref != header.Intra {
+		c.intraRun = 0
+	}
+	src := f.Source
+	s := &c.source
+	s.Y, s.Stride = src.Y.Pix[src.Y.At(col*16, row*16):], src.Y.Stride
+	s.U, s.V, s.ChromaStride = src.U.Pix[src.U.At(col*8, row*8):], src.V.Pix[src.V.At(col*8, row*8):], src.U.Stride
 	c.above = &f.above[col]
 	c.best, c.other = &c.trials[0], &c.trials[1]
 	for i := range c.trials {
 		c.trials[i].Segment = c.around.Here.Segment
 	}
 	c.best.score, c.interCost = infinite, infinite
-	c.block = motion.Block{
-		Src: c.srcY, Stride: c.strideY, X: col * 16, Y: row * 16, W: 16, H: 16, Filter: filter,
-		Predicted: c.near.Best, Cost: &f.Costs.Modes, Lambda: c.plan.SADLambda,
-	}
+	b := &c.block
+	b.Src, b.Stride, b.X, b.Y, b.W, b.H = s.Y, s.Stride, col*16, row*16, 16, 16
+	b.Filter, b.Cost, b.Lambda, b.Predicted = filter, &f.Costs.Modes, c.plan.SADLambda, c.near.Best
 }
 
 // keep makes the trial the best one if it is better, and tells whether it was.
@@ -97,7 +107,7 @@ func (c *coder) keep() bool {
 	return true
 }
 
-// finish does step 5 and notes the macroblock's modes and levels.
+// finish does step 5.
 func (c *coder) finish() {
 	t := c.best
 	if t.YMode == entropy.BPred {
@@ -111,6 +121,12 @@ func (c *coder) finish() {
 			t.Skip = true
 		}
 	}
+	c.note()
+}
+
+// note notes the macroblock's modes and levels.
+func (c *coder) note() {
+	t := c.best
 	*c.around.Here = t.Macroblock
 	i := c.row*c.f.Modes.Cols + c.col
 	if t.Skip {
@@ -136,15 +152,19 @@ func (c *coder) reconstruct() {
 			*(*[16]byte)(dstY[y*ys:]) = [16]byte(c.work[workOrigin+y*workStride:])
 		}
 	}
+	if t.Skip && t.YMode == entropy.ZeroMV { // the most usual way
+		filter.InterMacroblock(dstY, dstU, dstV, ys, cs, c.f.Refs[t.Ref], t.MV, c.col, c.row, false)
+		return
+	}
 	if t.Skip {
 		if t.YMode != entropy.BPred {
 			for y := range 16 {
-				*(*[16]byte)(dstY[y*ys:]) = [16]byte(t.p.y[y*16:])
+				*(*[16]byte)(dstY[y*ys:]) = [16]byte(t.p.Y[y*t.p.Stride:])
 			}
 		}
 		for y := range 8 {
-			*(*[8]byte)(dstU[y*cs:]) = [8]byte(t.p.u[y*8:])
-			*(*[8]byte)(dstV[y*cs:]) = [8]byte(t.p.v[y*8:])
+			*(*[8]byte)(dstU[y*cs:]) = [8]byte(t.p.U[y*t.p.ChromaStride:])
+			*(*[8]byte)(dstV[y*cs:]) = [8]byte(t.p.V[y*t.p.ChromaStride:])
 		}
 		return
 	}
@@ -154,7 +174,7 @@ func (c *coder) reconstruct() {
 			dcs = new([16]int16)
 			transform.DequantizedWHT(t.levels.Block(token.Y2), c.plan.Y2.Steps, dcs)
 		}
-		transform.AddLuma(t.levels[:], t.ends[:], c.plan.Y1.Steps, dcs, t.p.y[:], 16, dstY, ys)
+		transform.AddLuma(t.levels[:], t.ends[:], c.plan.Y1.Steps, dcs, t.p.Y, t.p.Stride, dstY, ys)
 	}
-	transform.AddChroma(t.levels[16*token.FirstU:], t.ends[token.FirstU:], c.plan.UV.Steps, t.p.u[:], t.p.v[:], 8, dstU, dstV, cs)
+	transform.AddChroma(t.levels[16*token.FirstU:], t.ends[token.FirstU:], c.plan.UV.Steps, t.p.U, t.p.V, t.p.ChromaStride, dstU, dstV, cs)
 }

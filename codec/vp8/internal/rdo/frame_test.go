@@ -23,6 +23,7 @@ var (
 	thorough = Speed{Refs: 3, Step: 16, Subpel: true, Diagonals: true, Candidates: 6, Splits: 2, IntraModes: 4, BModes: 10, KeyBModes: 10, Trellis: true}
 	middling = Speed{Refs: 2, Step: 8, Subpel: true, Diagonals: true, Candidates: 2, Splits: 1, IntraModes: 1, BModes: 2, KeyBModes: 3, Trellis: true, EarlySkip: true}
 	hasty    = Speed{Refs: 1, Step: 4, Candidates: 1, IntraModes: 1, KeyBModes: 1, EarlySkip: true}
+	quick    = Speed{Refs: 1, Step: 2, Subpel: true, KeyBModes: 1, IntraModes: 1, Quick: true}
 )
 
 // Size of the pictures, in macroblocks.
@@ -135,7 +136,7 @@ func TestMovedPicture(t *testing.T) {
 func TestErrorGrows(t *testing.T) {
 	src, ref := texture(4, 10), texture(5, 10)
 	for _, refs := range [][]*picture.Picture{nil, {ref}} {
-		for _, speed := range []Speed{thorough, middling, hasty} {
+		for _, speed := range []Speed{thorough, middling, hasty, quick} {
 			before := int64(0)
 			for _, q := range []int{0, 20, 50, 90, 127} {
 				f := newFrame(src, q, refs...)
@@ -274,7 +275,7 @@ func written(f *Frame) []byte {
 func TestRowsInStep(t *testing.T) {
 	ref, src, other := texture(8, 15), texture(9, 15), texture(10, 60)
 	for _, refs := range [][]*picture.Picture{nil, {ref}} {
-		for _, speed := range []Speed{thorough, middling, hasty} {
+		for _, speed := range []Speed{thorough, middling, hasty, quick} {
 			inOrder := newFrame(src, 30, refs...)
 			code(inOrder, &speed, nil)
 			f := newFrame(other, 80, refs...)

@@ -32,7 +32,12 @@ func (c *coder) tryInter() {
 		if ref == header.Last && c.speed.EarlySkip && c.skipsEarly() {
 			return
 		}
-		c.add(ref, entropy.NewMV, c.search(ref))
+		if !c.seemsNew() {
+			c.add(ref, entropy.NewMV, c.search(ref))
+		}
+	}
+	if c.seemsNew() {
+		return
 	}
 	for range c.speed.Candidates {
 		best := -1
@@ -52,6 +57,20 @@ func (c *coder) tryInter() {
 	}
 }
 
+// After so many intra macroblocks in a row of macroblocks, seemsNew may tell that the next one is new too: fewer, and the edges of what
+// moves suffer.
+const newRun = 8
+
+// seemsNew tells whether a macroblock is likely to show what no reference does, as after a scene cut: so were the ones around it, and its
+// source predicts itself clearly better, by a quarter, than the vectors so far do. What is sampled is searched all the same, lest not
+// having searched one macroblock be the reason not to search the next.
+func (c *coder) seemsNew() bool {
+	return c.intraRun >= newRun && c.around.Above.Ref == header.Intra && c.row > 0 && !c.sampled() && c.sourceIntra()*4 < c.interCost*3
+}
+
+// sampled tells of one macroblock in eight that it is; in every row and every column as many.
+func (c *coder) sampled() bool { return (c.col+3*c.row)%8 == 0 }
+
 // add ranks a candidate, unless an earlier one has the same vector into the same reference.
 func (c *coder) add(ref, yMode uint8, mv mode.MV) {
 	p := c.predictionOf(ref, mv)
@@ -65,7 +84,7 @@ func (c *coder) add(ref, yMode uint8, mv mode.MV) {
 	if yMode == entropy.NewMV {
 		rate += costs.MV(mv.Sub(c.near.Best))
 	}
-	cost := p.satd + c.plan.SADLambda*rate>>sadShift
+	cost := c.satd(p) + c.plan.SADLambda*rate>>sadShift
 	c.candidates = append(c.candidates, candidate{p, yMode, rate, cost})
 	c.interCost = min(c.interCost, cost)
 }
@@ -85,7 +104,7 @@ func (c *coder) skipsEarly() bool {
 			best = i
 		}
 	}
-	if c.candidates[best].p.satd > neverSkipped*int(c.plan.Y1.Steps[1]) {
+	if c.satd(c.candidates[best].p) > neverSkipped*int(c.plan.Y1.Steps[1]) {
 		return false
 	}
 	c.try(&c.candidates[best])
@@ -102,6 +121,13 @@ func (c *coder) try(cand *candidate) {
 	c.keep()
 }
 
+// A page that was scrolled is looked for up and down, where nothing like it was found near by, for a sample of the macroblocks: from
+// these their neighbours have the vector.
+const (
+	unlike      = 16 * 256 // SAD of a macroblock's luma: a mean of 16 steps a pixel, far above noise
+	scrollReach = 128      // pixels: a notch of a mouse wheel is about 100
+)
+
 // search finds the best vector into a reference.
 func (c *coder) search(ref uint8) mode.MV {
 	found := &c.f.Vectors[c.row*c.f.Modes.Cols+c.col][ref]
@@ -112,7 +138,14 @@ func (c *coder) search(ref uint8) mode.MV {
 		}
 		c.block.Ref = &c.f.Refs[ref].Y
 		starts := [...]mode.MV{c.near.Best, c.near.Nearest, c.near.Near, c.around.Left.MV, c.around.Above.MV, c.around.AboveLeft.MV}
-		r := c.block.Integer(starts[:], c.speed.Step)
+		n := len(starts)
+		if c.quick {
+			n = 3
+		}
+		r := c.block.Integer(starts[:n], c.speed.Step)
+		if ref == header.Last && r.Distortion > unlike && c.sampled() {
+			r = c.block.Column(r, scrollReach)
+		}
 		if c.speed.Subpel {
 			r = c.block.Refine(r.MV, c.speed.Diagonals, &c.sides)
 		}
@@ -156,7 +189,7 @@ func (c *coder) trySplit(ref uint8, whole mode.MV, shape uint8) bool {
 	for part, first := range entropy.SplitFirst[shape] {
 		x, y := int(first&3)*4, int(first>>2)*4
 		b := motion.Block{
-			Src: c.srcY[y*c.strideY+x:], Stride: c.strideY, X: c.col*16 + x, Y: c.row*16 + y, W: w, H: h,
+			Src: c.source.Y[y*c.source.Stride+x:], Stride: c.source.Stride, X: c.col*16 + x, Y: c.row*16 + y, W: w, H: h,
 			Ref: &c.f.Refs[ref].Y, Filter: filter,
 			Predicted: c.near.Best, Cost: costs, Lambda: c.plan.SADLambda,
 		}

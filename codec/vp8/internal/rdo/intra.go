@@ -22,7 +22,7 @@ const (
 // tryIntra does step 4.
 func (c *coder) tryIntra() {
 	costs := &c.f.Costs.Modes
-	if gate := c.speed.IntraGate; !c.f.Header.Key && gate < NoGate && c.sourceIntra()*8 > c.interCost*gate {
+	if gate := c.speed.IntraGate; c.best.score < infinite && gate < NoGate && c.sourceIntra()*8 > c.interCost*gate {
 		return
 	}
 	// Rank the 16x16 modes.
@@ -31,7 +31,7 @@ func (c *coder) tryIntra() {
 		t := c.other
 		t.YMode = uint8(m)
 		c.predictIntra(t)
-		rank[m] = distortion.SATD(c.srcY, c.strideY, t.p.y[:], 16, 16, 16) + c.plan.SADLambda*costs.YMode[m]>>sadShift
+		rank[m] = c.satd(t.p) + c.plan.SADLambda*costs.YMode[m]>>sadShift
 	}
 	uvMode, uvRate := c.chooseChroma(c.other)
 	for range c.speed.IntraModes {
@@ -95,7 +95,7 @@ func (c *coder) tryBPred(uvMode uint8, uvRate int) {
 		at := workOrigin + lumaAt(b, workStride)
 		var e predict.Edge
 		c.gather(&e, b, at, aboveRight[:])
-		src := c.srcY[lumaAt(b, c.strideY):]
+		src := c.source.Y[lumaAt(b, c.source.Stride):]
 		// Rank the modes by SATD, unless all are coded on trial.
 		var pred [entropy.NumBModes][16]byte
 		var rank [entropy.NumBModes]int
@@ -104,7 +104,7 @@ func (c *coder) tryBPred(uvMode uint8, uvRate int) {
 		for m := range pred {
 			rate[m] = costs.Modes.BlockMode(c.f.Header.Key, &a, b, uint8(m))
 		}
-		distortion.SATDs(rank[:], src, c.strideY, pred[:])
+		distortion.SATDs(rank[:], src, c.source.Stride, pred[:])
 		for m := range rank {
 			rank[m] += c.plan.SADLambda * rate[m] >> sadShift
 		}
@@ -119,7 +119,7 @@ func (c *coder) tryBPred(uvMode uint8, uvRate int) {
 			}
 			rank[m] = infinite
 			var coeffs, levels [16]int16
-			transform.ForwardDCT(src, c.strideY, pred[m][:], 4, &coeffs)
+			transform.ForwardDCT(src, c.source.Stride, pred[m][:], 4, &coeffs)
 			end, err := c.plan.Y1.Quantize(&coeffs, &levels, 0, quant.RoundIntra)
 			tokens := costs.Tokens.Block(entropy.BlockYWithDC, ctx, 0, end, &levels)
 			if s := c.weigh(rate[m]+tokens, err<<quant.CoeffShift); s < best {
@@ -178,7 +178,7 @@ func (c *coder) refineBPred(t *trial) {
 		var pred [16]byte
 		predict.Intra4x4(pred[:], 4, &e, t.BModes[b])
 		coeffs := t.p.coeffs.Block(b)
-		transform.ForwardDCT(c.srcY[lumaAt(b, c.strideY):], c.strideY, pred[:], 4, coeffs)
+		transform.ForwardDCT(c.source.Y[lumaAt(b, c.source.Stride):], c.source.Stride, pred[:], 4, coeffs)
 		if c.speed.Trellis {
 			ctx := token.ContextOf(&above, &left, b)
 			t.ends[b] = c.plan.Y1.Trellis(coeffs, t.levels.Block(b), 0, ctx, &costs[entropy.BlockYWithDC], c.plan.Lambda, quant.CoeffShift)

@@ -2,7 +2,6 @@ package rdo
 
 import (
 	"salsify/codec/vp8/internal/distortion"
-	"salsify/codec/vp8/internal/entropy"
 	"salsify/codec/vp8/internal/mode"
 	"salsify/codec/vp8/internal/motion"
 	"salsify/codec/vp8/internal/predict"
@@ -42,10 +41,11 @@ type prediction struct {
 	has        uint8 // which of the following are there
 	satd       int   // of luma
 	squaredErr int   // of luma and chroma
-	bounds     bounds
-	y          [256]byte
-	u, v       [64]byte
-	coeffs     token.Coeffs // of the residue; Y2 as if there were one
+	bounds
+	distortion.Macroblock // its pixels: in the reference, where the vector is whole there, or else the following
+	y                     [256]byte
+	u, v                  [64]byte
+	coeffs                token.Coeffs // of the residue; Y2 as if there were one
 }
 
 // bounds are what the residue's coefficients cannot exceed: see transform.BoundLuma and transform.BoundChroma.
@@ -61,8 +61,10 @@ const (
 	hasChroma
 	hasLumaCoeffs
 	hasChromaCoeffs
+	hasSATD
 	hasSquaredErr
-	hasBounds
+	hasLumaBounds
+	hasChromaBounds
 )
 
 // forget begins another macroblock.
@@ -77,7 +79,7 @@ func (k *known) forget() {
 	}
 }
 
-// predictionOf gives the prediction from a reference with one vector. At first only its SATD is known.
+// predictionOf gives the prediction from a reference with one vector. At first nothing of it is known.
 func (c *coder) predictionOf(ref uint8, mv mode.MV) *prediction {
 	k := c.known
 	key := uint64(ref)<<32 | uint64(uint16(mv.X))<<16 | uint64(uint16(mv.Y))
@@ -91,30 +93,22 @@ func (c *coder) predictionOf(ref uint8, mv mode.MV) *prediction {
 	}
 	p := k.predictions[len(k.keys)-1]
 	p.ref, p.mv, p.has = ref, mv, 0
-	plane := &c.f.Refs[ref].Y
-	c.block.Ref = plane
-	if at, ok := c.block.Whole(mv); ok {
-		p.satd = distortion.SATD(c.srcY, c.strideY, plane.Pix[at:], plane.Stride, 16, 16)
-	} else {
-		c.needLuma(p)
-		p.satd = distortion.SATD(c.srcY, c.strideY, p.y[:], 16, 16, 16)
-	}
 	return p
 }
 
 // sourceIntra is the least SATD of the 16x16 intra modes, as if neighbours were reconstructed without loss: it tells whether any
-// intra mode stands a chance.
+// intra mode stands a chance. At the picture's edges, where the source has not all neighbours, it may always.
 func (c *coder) sourceIntra() int {
+	if c.row == 0 || c.col == 0 {
+		return 0
+	}
 	if c.known.intra < 0 {
 		y := &c.f.Source.Y
 		at := y.At(c.col*16, c.row*16)
 		least := infinite
 		for m := range uint8(4) {
-			if m != entropy.VPred && m != entropy.DCPred && c.col == 0 || m != entropy.HPred && m != entropy.DCPred && c.row == 0 {
-				continue // the source has no such neighbour
-			}
-			predict.Intra(c.scratch[:], 16, y.Pix, at, y.Stride, 16, m, c.row > 0, c.col > 0)
-			least = min(least, distortion.SATD(c.srcY, c.strideY, c.scratch[:], 16, 16, 16))
+			predict.Intra(c.scratch[:], 16, y.Pix, at, y.Stride, 16, m, true, true)
+			least = min(least, distortion.SATD(c.source.Y, c.source.Stride, c.scratch[:], 16, 16, 16))
 		}
 		c.known.intra = least
 	}
@@ -123,18 +117,43 @@ func (c *coder) sourceIntra() int {
 
 // needLuma makes the luma prediction unless it is there.
 func (c *coder) needLuma(p *prediction) {
-	if p.has&hasLuma == 0 {
-		p.has |= hasLuma
-		filter.Inter(p.y[:], 16, &c.f.Refs[p.ref].Y, c.col*128+int(p.mv.X)*2, c.row*128+int(p.mv.Y)*2, 16, 16)
+	if p.has&hasLuma != 0 {
+		return
 	}
+	p.has |= hasLuma
+	c.block.Ref = &c.f.Refs[p.ref].Y
+	if at, ok := c.block.Whole(p.mv); ok {
+		p.Y, p.Stride = c.block.Ref.Pix[at:], c.block.Ref.Stride
+		return
+	}
+	p.Y, p.Stride = p.y[:], 16
+	filter.Inter(p.Y, p.Stride, c.block.Ref, c.col*128+int(p.mv.X)*2, c.row*128+int(p.mv.Y)*2, 16, 16)
 }
 
 // needChroma makes the chroma prediction unless it is there.
 func (c *coder) needChroma(p *prediction) {
-	if p.has&hasChroma == 0 {
-		p.has |= hasChroma
-		filter.InterUV(p.u[:], p.v[:], 8, c.f.Refs[p.ref], c.col*64+int(p.mv.X), c.row*64+int(p.mv.Y), 8)
+	if p.has&hasChroma != 0 {
+		return
 	}
+	p.has |= hasChroma
+	ref := c.f.Refs[p.ref]
+	if p.mv == (mode.MV{}) { // others are seldom whole in chroma
+		at := ref.U.At(c.col*8, c.row*8)
+		p.U, p.V, p.ChromaStride = ref.U.Pix[at:], ref.V.Pix[at:], ref.U.Stride
+		return
+	}
+	p.U, p.V, p.ChromaStride = p.u[:], p.v[:], 8
+	filter.InterUV(p.U, p.V, p.ChromaStride, ref, c.col*64+int(p.mv.X), c.row*64+int(p.mv.Y), 8)
+}
+
+// satd is the SATD of the luma prediction.
+func (c *coder) satd(p *prediction) int {
+	if p.has&hasSATD == 0 {
+		c.needLuma(p)
+		p.has |= hasSATD
+		p.satd = distortion.SATD(c.source.Y, c.source.Stride, p.Y, p.Stride, 16, 16)
+	}
+	return p.satd
 }
 
 // transformLuma makes the coefficients of the luma residue unless they are there.
@@ -142,7 +161,7 @@ func (c *coder) transformLuma(p *prediction) {
 	if p.has&hasLumaCoeffs == 0 {
 		c.needLuma(p)
 		p.has |= hasLumaCoeffs
-		transform.ForwardLuma(c.srcY, c.strideY, p.y[:], 16, p.coeffs[:], p.coeffs.Block(token.Y2))
+		transform.ForwardLuma(c.source.Y, c.source.Stride, p.Y, p.Stride, p.coeffs[:], p.coeffs.Block(token.Y2))
 	}
 }
 
@@ -151,21 +170,28 @@ func (c *coder) transformChroma(p *prediction) {
 	if p.has&hasChromaCoeffs == 0 {
 		c.needChroma(p)
 		p.has |= hasChromaCoeffs
-		transform.ForwardChroma(c.srcU, c.srcV, c.strideUV, p.u[:], p.v[:], 8, p.coeffs[16*token.FirstU:])
+		transform.ForwardChroma(c.source.U, c.source.V, c.source.ChromaStride, p.U, p.V, p.ChromaStride, p.coeffs[16*token.FirstU:])
 	}
 }
 
-// residueBounds gives the bounds of the residue.
-func (c *coder) residueBounds(p *prediction) *bounds {
-	if p.has&hasBounds == 0 {
+// lumaBounds gives the bounds of the luma residue's coefficients.
+func (c *coder) lumaBounds(p *prediction) (energy int, y2 transform.Peaks) {
+	if p.has&hasLumaBounds == 0 {
 		c.needLuma(p)
-		c.needChroma(p)
-		p.has |= hasBounds
-		b := &p.bounds
-		b.luma, b.y2 = transform.BoundLuma(c.srcY, c.strideY, p.y[:], 16)
-		b.chroma, b.chromaDC = transform.BoundChroma(c.srcU, c.srcV, c.strideUV, p.u[:], p.v[:], 8)
+		p.has |= hasLumaBounds
+		p.luma, p.y2 = transform.BoundLuma(c.source.Y, c.source.Stride, p.Y, p.Stride)
 	}
-	return &p.bounds
+	return p.luma, p.y2
+}
+
+// chromaBounds gives those of chroma.
+func (c *coder) chromaBounds(p *prediction) (energy, dc int) {
+	if p.has&hasChromaBounds == 0 {
+		c.needChroma(p)
+		p.has |= hasChromaBounds
+		p.chroma, p.chromaDC = transform.BoundChroma(c.source.U, c.source.V, c.source.ChromaStride, p.U, p.V, p.ChromaStride)
+	}
+	return p.chroma, p.chromaDC
 }
 
 // squaredError is the squared error of the prediction as it is.
@@ -174,7 +200,7 @@ func (c *coder) squaredError(p *prediction) int {
 		c.needLuma(p)
 		c.needChroma(p)
 		p.has |= hasSquaredErr
-		p.squaredErr = distortion.MacroblockSSE(&c.source, &distortion.Macroblock{Y: p.y[:], U: p.u[:], V: p.v[:], Stride: 16, ChromaStride: 8})
+		p.squaredErr = distortion.MacroblockSSE(&c.source, &p.Macroblock)
 	}
 	return p.squaredErr
 }

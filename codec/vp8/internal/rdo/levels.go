@@ -60,6 +60,10 @@ func (c *coder) again() {
 		c.predictSplit(t)
 	default:
 		t.own.ref, t.own.mv = t.Ref, t.MV
+		if c.quick && t.YMode == entropy.ZeroMV && c.stays(t) {
+			t.Skip, t.ends = true, token.Ends{}
+			return
+		}
 	}
 	c.scoreWhole(t)
 }

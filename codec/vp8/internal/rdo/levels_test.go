@@ -13,7 +13,7 @@ import (
 // framesForLevels are frames with all kinds of macroblocks, coded at each speed of the tests.
 func framesForLevels(t *testing.T, quantizer int, check func(t *testing.T, f *Frame, speed *Speed)) {
 	refs := []*picture.Picture{texture(1, 20), texture(2, 20), texture(3, 20)}
-	for _, speed := range []*Speed{&thorough, &middling, &hasty} {
+	for _, speed := range []*Speed{&thorough, &middling, &hasty, &quick} {
 		for _, src := range []*picture.Picture{texture(4, 10), moved(refs[0], mode.MV{X: 9, Y: 6})} {
 			for n := range 4 {
 				f := newFrame(src, quantizer, refs[:n]...)

@@ -1,6 +1,7 @@
 package rdo
 
 import (
+	"salsify/codec/vp8/internal/distortion"
 	"salsify/codec/vp8/internal/entropy"
 	"salsify/codec/vp8/internal/header"
 	"salsify/codec/vp8/internal/mode"
@@ -32,31 +33,39 @@ func chromaAt(b, stride int) int { return (b>>1)*4*stride + (b&1)*4 }
 func (c *coder) predictSplit(t *trial) {
 	ref := c.f.Refs[t.Ref]
 	t.p.has = hasLuma | hasChroma
-	predict.LumaSplit(filter, t.p.y[:], 16, &ref.Y, &t.Macroblock, c.col, c.row)
+	t.p.inPixels()
+	predict.LumaSplit(filter, t.p.Y, t.p.Stride, &ref.Y, &t.Macroblock, c.col, c.row)
 	for b := range 4 {
 		bx, by := b&1, b>>1
 		cx, cy := predict.ChromaMV(&t.Macroblock, bx, by, false)
 		at := chromaAt(b, 8)
-		filter.InterUV(t.p.u[at:], t.p.v[at:], 8, ref, c.col*64+bx*32+cx, c.row*64+by*32+cy, 4)
+		filter.InterUV(t.p.U[at:], t.p.V[at:], t.p.ChromaStride, ref, c.col*64+bx*32+cx, c.row*64+by*32+cy, 4)
 	}
+}
+
+// inPixels has the prediction in pixels of its own.
+func (p *prediction) inPixels() {
+	p.Macroblock = distortion.Macroblock{Y: p.y[:], U: p.u[:], V: p.v[:], Stride: 16, ChromaStride: 8}
 }
 
 // predictIntra makes the luma prediction of a whole-macroblock intra mode.
 func (c *coder) predictIntra(t *trial) {
 	t.p = &t.own
 	t.p.has = hasLuma
+	t.p.inPixels()
 	y := &c.f.Recon.Y
-	predict.Intra(t.p.y[:], 16, y.Pix, y.At(c.col*16, c.row*16), y.Stride, 16, t.YMode, c.row > 0, c.col > 0)
+	predict.Intra(t.p.Y, t.p.Stride, y.Pix, y.At(c.col*16, c.row*16), y.Stride, 16, t.YMode, c.row > 0, c.col > 0)
 }
 
 // predictIntraChroma makes the chroma prediction of an intra mode.
 func (c *coder) predictIntraChroma(t *trial, uvMode uint8) {
 	t.p = &t.own
+	t.p.inPixels()
 	t.p.has = t.p.has&^(hasChromaCoeffs|hasSquaredErr) | hasChroma
 	r := c.f.Recon
 	at := r.U.At(c.col*8, c.row*8)
-	predict.Intra(t.p.u[:], 8, r.U.Pix, at, r.U.Stride, 8, uvMode, c.row > 0, c.col > 0)
-	predict.Intra(t.p.v[:], 8, r.V.Pix, at, r.V.Stride, 8, uvMode, c.row > 0, c.col > 0)
+	predict.Intra(t.p.U, t.p.ChromaStride, r.U.Pix, at, r.U.Stride, 8, uvMode, c.row > 0, c.col > 0)
+	predict.Intra(t.p.V, t.p.ChromaStride, r.V.Pix, at, r.V.Stride, 8, uvMode, c.row > 0, c.col > 0)
 }
 
 // rounding is the dead zone for a trial's residue.
@@ -115,9 +124,13 @@ func (c *coder) vanishes(t *trial) bool {
 	if t.Ref == header.Intra || !t.HasY2() {
 		return false
 	}
-	b, round := c.residueBounds(t.p), rounding(t)
-	return c.plan.Y2.Zeroes(b.y2, round) && c.plan.Y1.ZeroesWithin(b.luma, round) &&
-		c.plan.UV.ZeroesWithin(b.chroma, round) && c.plan.UV.Zeroes([2]int{b.chromaDC, 0}, round)
+	round := rounding(t)
+	luma, y2 := c.lumaBounds(t.p)
+	if !c.plan.Y2.Zeroes(y2, round) || !c.plan.Y1.ZeroesWithin(luma, round) {
+		return false
+	}
+	chroma, dc := c.chromaBounds(t.p)
+	return c.plan.UV.ZeroesWithin(chroma, round) && c.plan.UV.Zeroes([2]int{dc, 0}, round)
 }
 
 // scoreWhole tries a trial whose prediction is whole, coded and skipped, and notes the better way.
@@ -129,6 +142,10 @@ func (c *coder) scoreWhole(t *trial) {
 		return
 	}
 	dist := c.quantizeLuma(t) + c.quantizeChroma(t)
+	if c.quick && t.blocks() >= manyBlocks {
+		t.Skip = false
+		return
+	}
 	skipped := c.weigh(t.rate+skip[1], c.predictionError(t))
 	if !t.anyEnd() {
 		t.Skip, t.score, t.tokens = true, skipped, 0
@@ -170,6 +187,15 @@ func (c *coder) refine(t *trial) {
 	if s := c.weigh(t.rate+skip[1], c.predictionError(t)); s <= t.score {
 		t.Skip, t.score = true, s
 	}
+}
+
+// blocks tells how many of a trial's blocks have tokens.
+func (t *trial) blocks() int {
+	n := 0
+	for _, end := range t.ends {
+		n += int(min(end, 1))
+	}
+	return n
 }
 
 // anyEnd tells whether a trial has tokens at all.

@@ -1,0 +1,93 @@
+package rdo
+
+import (
+	"salsify/codec/vp8/internal/entropy"
+	"salsify/codec/vp8/internal/header"
+	"salsify/codec/vp8/internal/mode"
+	"salsify/codec/vp8/internal/token"
+)
+
+// How a macroblock of an interframe is coded where there is no time to code anything on trial (Speed.Quick):
+//
+//  1. If the frame before has it in the same place, well enough, it stays.
+//  2. Else the neighbours' vectors are measured and, unless one of them is good enough, motion search goes on from there.
+//  3. Where even that is far off, the 16x16 intra modes are measured too. What has the least SATD and rate is taken.
+//  4. That is coded, with a residue or without.
+
+const (
+	// enough is the SATD of a macroblock's luma, in AC steps, up to which a prediction is good enough to stay or not to search for
+	// a better one. It is where time goes: with 30, coding takes an eighth longer, for 6 % fewer bits.
+	enough = 40
+	// farOff is the same for not looking at intra modes.
+	farOff = 48
+	// manyBlocks is how many blocks must have levels for these to be kept without their rate being counted: they mostly are.
+	manyBlocks = 4
+)
+
+// codeQuick does that in c.best.
+func (c *coder) codeQuick() {
+	t := c.best
+	t.YMode, t.Ref, t.MV = entropy.ZeroMV, header.Last, mode.MV{}
+	t.p = c.predictionOf(header.Last, mode.MV{})
+	if c.stays(t) {
+		t.Skip, t.ends = true, token.Ends{}
+		return
+	}
+	step := int(c.plan.Y1.Steps[1])
+	c.near = mode.FindNear(&c.around, header.Last, &c.f.Header.SignBias)
+	c.block.Predicted = c.near.Best
+	c.candidates = c.candidates[:0]
+	c.add(header.Last, entropy.ZeroMV, mode.MV{})
+	c.add(header.Last, entropy.NearestMV, c.near.Nearest)
+	c.add(header.Last, entropy.NearMV, c.near.Near)
+	if c.interCost > enough*step && !c.seemsNew() {
+		c.add(header.Last, entropy.NewMV, c.search(header.Last))
+	}
+	best := &c.candidates[0]
+	for i := range c.candidates {
+		if c.candidates[i].cost < best.cost {
+			best = &c.candidates[i]
+		}
+	}
+	t.p, t.YMode, t.MV, t.rate = best.p, best.yMode, best.p.mv, best.rate
+	if best.cost > farOff*step && c.sourceIntra() < best.cost {
+		c.intraQuick(t)
+	}
+	c.scoreWhole(t)
+}
+
+// stays does step 1. What tells most is that coefficients that the eye is sure to see, those of Y2 and chroma, are below twice what
+// has level 0. Most residues like that would turn out not to be worth their bits.
+func (c *coder) stays(t *trial) bool {
+	if c.vanishes(t) {
+		return true
+	}
+	round := rounding(t)
+	_, y2 := c.lumaBounds(t.p)
+	if !c.plan.Y2.Zeroes([2]int{y2[0] / 2, y2[1] / 2}, round) || c.satd(t.p) > enough*int(c.plan.Y1.Steps[1]) {
+		return false
+	}
+	energy, dc := c.chromaBounds(t.p)
+	return c.plan.UV.ZeroesWithin(energy/4, round) && c.plan.UV.Zeroes([2]int{dc / 2, 0}, round)
+}
+
+// intraQuick has the trial predicted with the 16x16 intra mode that is best by SATD, if that is better than what it is.
+func (c *coder) intraQuick(t *trial) {
+	o := c.other
+	costs := &c.f.Costs.Modes
+	least, yMode := c.interCost, uint8(entropy.NumYModes)
+	for m := range uint8(entropy.BPred) {
+		o.YMode = m
+		c.predictIntra(o)
+		if cost := c.satd(o.p) + c.plan.SADLambda*(costs.Ref[header.Intra]+costs.YMode[m])>>sadShift; cost < least {
+			least, yMode = cost, m
+		}
+	}
+	if yMode == entropy.NumYModes {
+		return
+	}
+	t.Ref, t.YMode, t.UVMode, t.MV = header.Intra, yMode, yMode, mode.MV{}
+	t.rate = costs.Ref[header.Intra] + costs.YMode[yMode] + costs.UVMode[yMode]
+	c.predictIntra(t)
+	c.predictIntraChroma(t, yMode)
+}
