@@ -5,7 +5,8 @@ import "time"
 // The codec's effort follows the time that it takes: as high as lets the candidates be ready within a share of the time between
 // two pictures. What is learned late is sent late, so not all of that time may be used; and where the network has room to spare
 // for the finest pictures that are worth it, bytes need not be saved, and the least effort shows them soonest. Where even that
-// takes too long, the quantizer is kept up: on a fast network most of the time goes into the noise of fine pictures.
+// takes too long, the quantizer is kept up: on a fast network most of the time goes into the noise of fine pictures. The efforts below
+// are for machines that are too slow for that as well.
 
 const (
 	tooLong = 0.9 // share of the interval above which less is done: all of it would cost pictures
@@ -21,8 +22,9 @@ const (
 	headroomPause = time.Second
 	watched       = 4 // pictures
 
-	// leastEffort is the least that is used: effort 0 takes hardly less time (docs/codec.md) and a third more bytes.
-	leastEffort = 1
+	// leastEffort is the least that is used while there is a quantizer to be kept up: the ones below take up to 25 % more bytes for
+	// the same picture (docs/codec.md).
+	leastEffort = 2
 
 	minQuantizer  = 8  // below, any camera's noise takes all bytes, and nobody sees it
 	maxLeast      = 32 // the least quantizer is not raised further: rather fewer pictures than that coarse ones
@@ -58,10 +60,12 @@ func (e *effort) took(d, interval time.Duration, spare bool, now time.Time) {
 		e.level--
 	case share > tooLong && e.least < maxLeast:
 		e.least += quantizerStep
-	case share < finer && e.least > minQuantizer && now.Sub(e.changed) >= finerPause:
+	case share > tooLong && e.level > 0:
+		e.level--
+	case share < finer && e.least > minQuantizer && e.level >= leastEffort && now.Sub(e.changed) >= finerPause:
 		e.least -= quantizerStep
-	case spare:
-		if e.level <= leastEffort || now.Sub(e.changed) < finerPause {
+	case spare && e.level >= leastEffort:
+		if e.level == leastEffort || now.Sub(e.changed) < finerPause {
 			return
 		}
 		e.level--

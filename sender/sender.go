@@ -59,7 +59,7 @@ const (
 	// DefaultTolerance is the paper's.
 	DefaultTolerance = 100 * time.Millisecond
 	// DefaultMaxEffort is where more work does not pay in real time.
-	DefaultMaxEffort = vp8.DefaultEffort
+	DefaultMaxEffort = 7
 
 	initialCapacity = 1 * bitrate.MbitPerSecond // until something is measured: a first picture over UMTS in 200 ms
 

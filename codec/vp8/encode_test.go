@@ -841,7 +841,7 @@ func TestEffortPays(t *testing.T) {
 				t.Errorf("%s: effort %d needs %.1f %% more than effort %d", kind, efforts[i+1], change, efforts[i])
 			}
 		}
-		if change, err := quality.BDRate(curves[0], curves[len(curves)-1]); err != nil || change > -10 {
+		if change, err := quality.BDRate(curves[0], curves[len(curves)-1]); err != nil || change > -tolerance {
 			t.Errorf("%s: the highest effort needs %.1f %% more than the lowest, %v", kind, change, err)
 		}
 	}

@@ -17,7 +17,7 @@ import (
 // rowTime is how long a row of macroblocks takes at each effort, as a multiple of effort 0, and restTime what comes behind the rows (loop
 // filter, probabilities, writing), as a multiple of all rows at effort 0: medians of four 720p clips with light grain, at quantizer
 // indices 15 and 45. Above effort 7 the rest takes twice that, a small part of the whole.
-var rowTime = [MaxEffort + 1]float64{1, 1.2, 1.4, 1.8, 2.5, 2.9, 3.3, 5.2, 12, 14, 17}
+var rowTime = [MaxEffort + 1]float64{1, 1.6, 1.9, 2.1, 2.2, 2.3, 3.2, 4.2, 6.2, 9, 23}
 
 const restTime = 0.6
 

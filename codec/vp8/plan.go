@@ -36,8 +36,7 @@ var (
 var efforts = [MaxEffort + 1]effort{
 	0: {
 		rdo: rdo.Speed{
-			Refs: 1, Step: 2, Subpel: true, Candidates: 1,
-			KeyBModes: 2, IntraModes: 1, Quick: true, EarlySkip: true,
+			Quick: 40, Step: 2, Subpel: true, KeyBModes: 2, IntraModes: 1, EarlySkip: true,
 		},
 		filterRows: 16,
 		filterStep: 1,
@@ -45,8 +44,7 @@ var efforts = [MaxEffort + 1]effort{
 	},
 	1: {
 		rdo: rdo.Speed{
-			Refs: 1, Step: 8, Subpel: true, Candidates: 1,
-			KeyBModes: 2, IntraGate: 8, IntraModes: 1, EarlySkip: true,
+			Quick: 28, Step: 4, Subpel: true, KeyBModes: 2, IntraModes: 1, EarlySkip: true,
 		},
 		filterRows: 16,
 		filterStep: 1,
@@ -54,36 +52,52 @@ var efforts = [MaxEffort + 1]effort{
 	2: {
 		rdo: rdo.Speed{
 			Refs: 1, Step: 8, Subpel: true, Candidates: 1,
-			KeyBModes: 2, IntraGate: 10, IntraModes: 1, BModes: 1, EarlySkip: true,
+			KeyBModes: 2, IntraGate: 8, IntraModes: 1, EarlySkip: true,
 		},
-		filterRows: 8,
-		filterStep: 2,
+		filterRows: 16,
+		filterStep: 1,
 	},
 	3: {
 		rdo: rdo.Speed{
 			Refs: 1, Step: 8, Subpel: true, Diagonals: true, Candidates: 1,
-			KeyBModes: 3, IntraGate: 10, IntraModes: 1, BModes: 1, Trellis: true, EarlySkip: true,
+			KeyBModes: 2, IntraGate: 10, IntraModes: 1, EarlySkip: true,
 		},
 		filterRows: 8,
 		filterStep: 2,
 	},
 	4: {
 		rdo: rdo.Speed{
-			Refs: 2, Step: 8, Subpel: true, Diagonals: true, Candidates: 2,
-			KeyBModes: 3, IntraGate: 11, IntraModes: 1, BModes: 2, Trellis: true, EarlySkip: true,
+			Refs: 1, Step: 8, Subpel: true, Candidates: 1,
+			KeyBModes: 2, IntraGate: 10, IntraModes: 1, BModes: 1, EarlySkip: true,
 		},
 		filterRows: 8,
 		filterStep: 2,
 	},
 	5: {
 		rdo: rdo.Speed{
-			Refs: 2, Step: 8, Subpel: true, Diagonals: true, Candidates: 2, Splits: 1, SplitGate: 48,
-			KeyBModes: 3, IntraGate: 12, IntraModes: 1, BModes: 2, Trellis: true, EarlySkip: true,
+			Refs: 1, Step: 8, Subpel: true, Diagonals: true, Candidates: 1,
+			KeyBModes: 3, IntraGate: 10, IntraModes: 1, BModes: 1, EarlySkip: true,
 		},
 		filterRows: 8,
 		filterStep: 2,
 	},
 	6: {
+		rdo: rdo.Speed{
+			Refs: 2, Step: 8, Subpel: true, Diagonals: true, Candidates: 2,
+			KeyBModes: 3, IntraGate: 11, IntraModes: 1, BModes: 2, EarlySkip: true,
+		},
+		filterRows: 8,
+		filterStep: 2,
+	},
+	7: {
+		rdo: rdo.Speed{
+			Refs: 2, Step: 8, Subpel: true, Diagonals: true, Candidates: 2, Splits: 1, SplitGate: 48,
+			KeyBModes: 3, IntraGate: 12, IntraModes: 1, BModes: 2, EarlySkip: true,
+		},
+		filterRows: 8,
+		filterStep: 2,
+	},
+	8: {
 		rdo: rdo.Speed{
 			Refs: 2, Step: 8, Subpel: true, Diagonals: true, Candidates: 3, Splits: 1, SplitGate: 32,
 			KeyBModes: 5, IntraGate: 16, IntraModes: 1, BModes: 3, Trellis: true, EarlySkip: true,
@@ -91,7 +105,7 @@ var efforts = [MaxEffort + 1]effort{
 		filterRows: 4,
 		filterStep: 2,
 	},
-	7: {
+	9: {
 		rdo: rdo.Speed{
 			Refs: 3, Step: 8, Subpel: true, Diagonals: true, Candidates: 3, Splits: 2, SplitGate: 16,
 			KeyBModes: 5, IntraGate: 20, IntraModes: 2, BModes: 3, Trellis: true, EarlySkip: true,
@@ -100,28 +114,10 @@ var efforts = [MaxEffort + 1]effort{
 		filterStep: 2,
 		sharpness:  true,
 	},
-	8: {
-		rdo: rdo.Speed{
-			Refs: 3, Step: 16, Subpel: true, Diagonals: true, Candidates: 4, Splits: 2, SplitGate: 8,
-			KeyBModes: 10, IntraGate: 32, IntraModes: 2, BModes: 4, Trellis: true,
-		},
-		filterRows: 2,
-		filterStep: 2,
-		sharpness:  true,
-	},
-	9: {
+	10: {
 		rdo: rdo.Speed{
 			Refs: 3, Step: 16, Subpel: true, Diagonals: true, Candidates: 6, Splits: 2, SplitGate: 4,
 			KeyBModes: 10, IntraGate: 64, IntraModes: 3, BModes: 5, Trellis: true,
-		},
-		filterRows: 1,
-		filterStep: 2,
-		sharpness:  true,
-	},
-	10: {
-		rdo: rdo.Speed{
-			Refs: 3, Step: 32, Subpel: true, Diagonals: true, Candidates: 8, Splits: 2,
-			KeyBModes: 10, IntraGate: rdo.NoGate, IntraModes: 4, BModes: 10, Trellis: true,
 		},
 		filterRows: 1,
 		filterStep: 2,

@@ -15,6 +15,7 @@ import (
 
 	"salsify/codec/vp8"
 	"salsify/codec/y4m"
+	"salsify/sender"
 	"salsify/testbed/link"
 	"salsify/testbed/measure"
 	"salsify/testbed/quality"
@@ -45,7 +46,7 @@ type Config struct {
 	// Link is the video's way.
 	Link     link.Config
 	Duration time.Duration
-	// Effort is the codec's; 0: vp8.DefaultEffort.
+	// Effort is the codec's; 0: sender.DefaultMaxEffort.
 	Effort     int
 	Goroutines int // that the codec may use; 0: 1. It never changes the result
 	// Score and ScoreEvery are as in virtual.Config.
@@ -95,7 +96,7 @@ func (c *Config) validate() error {
 		return fmt.Errorf("oracle: ScoreEvery is %d, but one picture in so many can only be 0 or more", c.ScoreEvery)
 	}
 	if c.Effort == 0 {
-		c.Effort = vp8.DefaultEffort
+		c.Effort = sender.DefaultMaxEffort
 	}
 	return c.Link.Validate()
 }

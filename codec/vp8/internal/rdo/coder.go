@@ -77,7 +77,7 @@ func (c *coder) begin(f *Frame, col, row int) {
 	c.f, c.col, c.row = f, col, row
 	f.Modes.Look(&c.around, col, row) // which is faster than to copy what was just written
 	c.plan = &f.Plan[c.around.Here.Segment]
-	if c.quick = c.speed.Quick && !f.Header.Key; !c.quick {
+	if c.quick = c.speed.Quick > 0 && !f.Header.Key; !c.quick {
 		c.near = mode.FindNear(&c.around, header.Last, &f.Header.SignBias)
 	}
 	if c.intraRun++; col == 0 || c.around.Left.Ref != header.Intra {

@@ -102,7 +102,7 @@ type Speed struct {
 	IntraModes int  // 16x16 modes to code on trial
 	IntraGate  int  // intra modes are looked at if the best one's SATD is below so many eighths of the best inter one's
 	Trellis    bool // the levels of the chosen mode come from the trellis
-	Quick      bool // interframes' macroblocks are coded without trials; what follows Subpel does not count then
+	Quick      int  // if above 0: interframes' macroblocks are coded without trials, as quick.go says; how good is enough there
 	EarlySkip  bool // a macroblock that the first candidate predicts well enough is not looked at further
 }
 

@@ -15,11 +15,12 @@ import (
 //  4. That is coded, with a residue or without.
 
 const (
-	// enough is the SATD of a macroblock's luma, in AC steps, up to which a prediction is good enough to stay or not to search for
-	// a better one. It is where time goes: with 30, coding takes an eighth longer, for 6 % fewer bits.
-	enough = 40
-	// farOff is the same for not looking at intra modes.
+	// Up to Speed.Quick, the SATD of a macroblock's luma in AC steps, a prediction is good enough to stay or not to search for a better
+	// one. It is where time goes: with 30 for 40, coding takes an eighth longer, for 6 % fewer bits. farOff is the same for not
+	// looking at intra modes.
 	farOff = 48
+	// visible is the SATD above which nothing is good enough, however coarse the quantizer: a mean difference of 6 steps a pixel.
+	visible = 6 * 256
 	// manyBlocks is how many blocks must have levels for these to be kept without their rate being counted: they mostly are.
 	manyBlocks = 4
 )
@@ -33,14 +34,14 @@ func (c *coder) codeQuick() {
 		t.Skip, t.ends = true, token.Ends{}
 		return
 	}
-	step := int(c.plan.Y1.Steps[1])
+	enough := c.enough()
 	c.near = mode.FindNear(&c.around, header.Last, &c.f.Header.SignBias)
 	c.block.Predicted = c.near.Best
 	c.candidates = c.candidates[:0]
 	c.add(header.Last, entropy.ZeroMV, mode.MV{})
 	c.add(header.Last, entropy.NearestMV, c.near.Nearest)
 	c.add(header.Last, entropy.NearMV, c.near.Near)
-	if c.interCost > enough*step && !c.seemsNew() {
+	if c.interCost > enough && !c.seemsNew() {
 		c.add(header.Last, entropy.NewMV, c.search(header.Last))
 	}
 	best := &c.candidates[0]
@@ -50,11 +51,14 @@ func (c *coder) codeQuick() {
 		}
 	}
 	t.p, t.YMode, t.MV, t.rate = best.p, best.yMode, best.p.mv, best.rate
-	if best.cost > farOff*step && c.sourceIntra() < best.cost {
+	if best.cost > farOff*int(c.plan.Y1.Steps[1]) && c.sourceIntra() < best.cost {
 		c.intraQuick(t)
 	}
 	c.scoreWhole(t)
 }
+
+// enough is the SATD up to which a prediction is good enough.
+func (c *coder) enough() int { return min(c.speed.Quick*int(c.plan.Y1.Steps[1]), visible) }
 
 // stays does step 1. What tells most is that coefficients that the eye is sure to see, those of Y2 and chroma, are below twice what
 // has level 0. Most residues like that would turn out not to be worth their bits.
@@ -64,7 +68,7 @@ func (c *coder) stays(t *trial) bool {
 	}
 	round := rounding(t)
 	_, y2 := c.lumaBounds(t.p)
-	if !c.plan.Y2.Zeroes([2]int{y2[0] / 2, y2[1] / 2}, round) || c.satd(t.p) > enough*int(c.plan.Y1.Steps[1]) {
+	if !c.plan.Y2.Zeroes([2]int{y2[0] / 2, y2[1] / 2}, round) || c.satd(t.p) > c.enough() {
 		return false
 	}
 	energy, dc := c.chromaBounds(t.p)
