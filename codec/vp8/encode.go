@@ -238,9 +238,6 @@ type encoder struct {
 	rdo       rdo.Frame
 	costs     rdo.Costs
 	trial     *picture.Picture // for step 4, and, with a budget, what the best attempt decodes to
-	modes     mode.Stream      // of the first partition
-	tokens    [8]token.Stream  // of each token partition
-	above     []token.Context
 	parts     [8][]byte
 	first     []byte
 	sizes     struct{ header, first int }
@@ -248,7 +245,11 @@ type encoder struct {
 	segmap    []uint8       // the segment of each macroblock
 	progress  []rowProgress // of the rows of macroblocks; [0] is above the first
 	pace      pace
-	counts    token.Counts
+	table     boolcoder.Table
+	counts    struct {
+		tokens token.Counts
+		modes  mode.Counts
+	}
 }
 
 var encoders = sync.Pool{New: func() any { return new(encoder) }}
@@ -261,10 +262,6 @@ func (e *encoder) begin(s *State, source *picture.Picture, o *Options, c *Candid
 	e.rdo.Source = e.source
 	e.rdo.Costs = &e.costs
 	e.trial = s.pool.Get()
-	if cap(e.above) < cols {
-		e.above = make([]token.Context, cols)
-	}
-	e.above = e.above[:cols]
 }
 
 // end lets go of the pictures.
@@ -446,12 +443,19 @@ func (e *encoder) write() ([]byte, error) {
 	w.Reset(e.first[:0])
 	f.Write(&w, e.state.context)
 	e.sizes.header = w.Len()
-	e.modes.Write(&w, f)
+	rows := e.rdo.Symbols
+	mode.SetTable(&e.table, f)
+	for i := range rows {
+		rows[i].Modes.Write(&w, &e.table)
+	}
 	e.first = w.Finish()
-	for i := range f.Partitions {
-		w.Reset(e.parts[i][:0])
-		e.tokens[i].Write(&w, &f.Context.Probs.Coeff)
-		e.parts[i] = w.Finish()
+	token.SetTable(&e.table, &f.Context.Probs.Coeff)
+	for first := range f.Partitions {
+		w.Reset(e.parts[first][:0])
+		for i := first; i < len(rows); i += f.Partitions {
+			rows[i].Tokens.Write(&w, &e.table)
+		}
+		e.parts[first] = w.Finish()
 	}
 	frame, err := f.Assemble(e.first, e.parts[:f.Partitions])
 	if err != nil {

@@ -11,7 +11,6 @@ import (
 // chooseProbabilities does step 5: it counts the frame's symbols and chooses the probabilities that code them, and their own
 // updates, in the fewest bits.
 func (e *encoder) chooseProbabilities() {
-	e.collect()
 	tokens, modes := e.count()
 	f, probs := &e.header, &e.header.Context.Probs
 	for kind := range probs.Coeff {
@@ -25,27 +24,30 @@ func (e *encoder) chooseProbabilities() {
 			}
 		}
 	}
-	f.ProbSkip = boolcoder.BestProbability(modes.Skip[0], modes.Skip[1])
-	for i, n := range modes.Segment {
+	f.ProbSkip = best(modes.Skip())
+	for i, n := range modes.Segment() {
 		if f.SegmentProbs[i] = 255; n[1] > 0 {
-			f.SegmentProbs[i] = boolcoder.BestProbability(n[0], n[1])
+			f.SegmentProbs[i] = best(n)
 		}
 	}
 	if f.Key {
 		return
 	}
-	f.ProbIntra = boolcoder.BestProbability(modes.Inter[0], modes.Inter[1])
-	f.ProbLast = boolcoder.BestProbability(modes.NotLast[0], modes.NotLast[1])
-	f.ProbGolden = boolcoder.BestProbability(modes.AltRef[0], modes.AltRef[1])
-	updateAll(probs.YMode[:], modes.YMode[:])
-	updateAll(probs.UVMode[:], modes.UVMode[:])
+	f.ProbIntra = best(modes.Inter())
+	f.ProbLast = best(modes.NotLast())
+	f.ProbGolden = best(modes.AltRef())
+	updateAll(probs.YMode[:], modes.YMode())
+	updateAll(probs.UVMode[:], modes.UVMode())
 	for i := range probs.MV {
-		for j, n := range modes.MV[i] {
+		for j, n := range modes.MV(i) {
 			p := &probs.MV[i][j]
 			*p = update(*p, n[0], n[1], entropy.MVUpdate[i][j], 7, bestMVProb)
 		}
 	}
 }
+
+// best is the best probability for bools that came out false and true so often.
+func best(n [2]int) uint8 { return boolcoder.BestProbability(n[0], n[1]) }
 
 // bestMVProb is the best probability that a header can express for motion vectors.
 func bestMVProb(n0, n1 int) uint8 { return header.MVProb(boolcoder.BestProbability(n0, n1)) }
@@ -69,46 +71,23 @@ func update(old uint8, n0, n1 int, notUpdated uint8, bits int, best func(n0, n1 
 func updateAll(probs []uint8, counts [][2]int) {
 	saved := 0
 	for i, n := range counts {
-		saved += boolcoder.CountCost(n[0], n[1], probs[i]) - boolcoder.CountCost(n[0], n[1], boolcoder.BestProbability(n[0], n[1]))
+		saved += boolcoder.CountCost(n[0], n[1], probs[i]) - boolcoder.CountCost(n[0], n[1], best(n))
 	}
 	if saved <= len(probs)*8<<boolcoder.CostShift {
 		return
 	}
 	for i, n := range counts {
-		probs[i] = boolcoder.BestProbability(n[0], n[1])
-	}
-}
-
-// collect turns the modes and levels of all macroblocks into the symbols of the partitions.
-func (e *encoder) collect() {
-	e.modes.Reset()
-	for i := range e.header.Partitions {
-		e.tokens[i].Reset()
-	}
-	cols := e.rdo.Modes.Cols
-	clear(e.above)
-	for row := range e.rdo.Modes.Rows {
-		var left token.Context
-		tokens := &e.tokens[row%e.header.Partitions]
-		for col := range cols {
-			a := e.rdo.Modes.Around(col, row)
-			e.modes.Add(&e.header, &a)
-			if m := a.Here; m.Skip {
-				token.Skip(&e.above[col], &left, m.HasY2())
-			} else {
-				i := row*cols + col
-				tokens.Add(&e.above[col], &left, m.HasY2(), &e.rdo.Coeffs[i], &e.rdo.Ends[i])
-			}
-		}
+		probs[i] = best(n)
 	}
 }
 
 // count counts the symbols.
-func (e *encoder) count() (*token.Counts, mode.Counts) {
-	tokens := &e.counts
-	*tokens = token.Counts{}
-	for i := range e.header.Partitions {
-		e.tokens[i].Count(tokens)
+func (e *encoder) count() (*token.Counts, *mode.Counts) {
+	e.counts.tokens, e.counts.modes = token.Counts{}, mode.Counts{}
+	for i := range e.rdo.Symbols {
+		s := &e.rdo.Symbols[i]
+		s.Tokens.Count(&e.counts.tokens)
+		s.Modes.Count(&e.counts.modes)
 	}
-	return tokens, e.modes.Counts()
+	return &e.counts.tokens, &e.counts.modes
 }

@@ -290,7 +290,7 @@ func TestReadUndoesWrite(t *testing.T) {
 				a.Here.Segment = rapid.Uint8Range(0, 3).Draw(t, "segment before")
 				got.At(col, row).Segment = a.Here.Segment
 				drawMacroblock(t, f, &a)
-				Write(&w, f, &a)
+				write(&w, f, &a)
 			}
 		}
 		r := boolcoder.NewReader(w.Finish())

@@ -11,7 +11,7 @@ import (
 // How modes come into the first partition:
 //
 //  1. Add turns the modes of each macroblock into bools, and notes with each which probability it has.
-//  2. Counts tells how often those came out false and true whose probabilities are to be chosen.
+//  2. Count tells how often those came out false and true whose probabilities are to be chosen.
 //  3. Write encodes them.
 
 // Stream is the modes of macroblocks as bools. The zero Stream has none; Reset one to reuse its memory.
@@ -146,34 +146,45 @@ func (s *Stream) fixedPath(p *boolcoder.Path, probs []uint8) {
 	}
 }
 
-// Counts are how often the bools of the modes came out false and true, for the probabilities that a frame can choose.
-type Counts struct {
-	Skip, Inter, NotLast, AltRef [2]int
-	Segment                      [3][2]int
-	YMode                        [entropy.NumYModes - 1][2]int // of interframes
-	UVMode                       [entropy.NumUVModes - 1][2]int
-	MV                           [2][entropy.NumMVProbs][2]int
-}
+// Counts are how often the bools of the modes came out false and true, in the places that a Stream has for them.
+type Counts [numAt][2]int
 
-// Counts counts the bools.
-func (s *Stream) Counts() Counts {
-	var n [numAt][2]int
+// Count adds how often each bool is false and true.
+func (s *Stream) Count(n *Counts) {
 	for list := s.list; len(list) >= 2; list = list[2:] {
 		c := binary.LittleEndian.Uint16(list)
-		n[c>>1][c&1]++
+		n[c>>1%uint16(numAt)][c&1]++
 	}
-	counts := Counts{Skip: n[skipAt], Inter: n[interAt], NotLast: n[notLastAt], AltRef: n[altRefAt]}
-	copy(counts.Segment[:], n[segmentAt:])
-	copy(counts.YMode[:], n[yModeAt:])
-	copy(counts.UVMode[:], n[uvModeAt:])
-	copy(counts.MV[0][:], n[mvAt:])
-	copy(counts.MV[1][:], n[mvAt+entropy.NumMVProbs:])
-	return counts
 }
 
-// Write encodes the modes with a frame's probabilities.
-func (s *Stream) Write(w *boolcoder.Writer, f *header.Frame) {
-	var t boolcoder.Table
+// Skip counts how often macroblocks have no coefficients.
+func (n *Counts) Skip() [2]int { return n[skipAt] }
+
+// Inter counts how often they are predicted from a reference.
+func (n *Counts) Inter() [2]int { return n[interAt] }
+
+// NotLast counts how often that is not LAST.
+func (n *Counts) NotLast() [2]int { return n[notLastAt] }
+
+// AltRef counts how often it is ALTREF rather than GOLDEN.
+func (n *Counts) AltRef() [2]int { return n[altRefAt] }
+
+// Segment counts the bools of the segments' tree.
+func (n *Counts) Segment() [][2]int { return n[segmentAt:yModeAt] }
+
+// YMode counts the bools of the luma modes' tree, on interframes.
+func (n *Counts) YMode() [][2]int { return n[yModeAt:uvModeAt] }
+
+// UVMode counts the bools of the chroma modes' tree, on interframes.
+func (n *Counts) UVMode() [][2]int { return n[uvModeAt:mvAt] }
+
+// MV counts the bools of a component of vectors: 0 is the vertical one.
+func (n *Counts) MV(component int) [][2]int {
+	return n[mvAt+component*entropy.NumMVProbs:][:entropy.NumMVProbs]
+}
+
+// SetTable gives a table the probabilities of a frame, for Write.
+func SetTable(t *boolcoder.Table, f *header.Frame) {
 	for p := range 256 {
 		t[p] = uint8(p)
 	}
@@ -184,5 +195,7 @@ func (s *Stream) Write(w *boolcoder.Writer, f *header.Frame) {
 	copy(t[uvModeAt:], probs.UVMode[:])
 	copy(t[mvAt:], probs.MV[0][:])
 	copy(t[mvAt+entropy.NumMVProbs:], probs.MV[1][:])
-	w.List(s.list, &t)
 }
+
+// Write encodes the modes.
+func (s *Stream) Write(w *boolcoder.Writer, t *boolcoder.Table) { w.List(s.list, t) }

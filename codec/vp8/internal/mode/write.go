@@ -3,15 +3,7 @@ package mode
 import (
 	"salsify/codec/vp8/internal/boolcoder"
 	"salsify/codec/vp8/internal/entropy"
-	"salsify/codec/vp8/internal/header"
 )
-
-// Write writes the macroblock a.Here in the way that Read reads it; see Stream, which writes many in less time.
-func Write(w *boolcoder.Writer, f *header.Frame, a *Around) {
-	var s Stream
-	s.Add(f, a)
-	s.Write(w, f)
-}
 
 // refPaths are the paths to the inter modes, from entropy.NearestMV on.
 var refPaths = func() (paths [5]boolcoder.Path) {

@@ -92,6 +92,15 @@ func drawProbs(t *rapid.T, f *header.Frame, lo, hi uint8) {
 	}
 }
 
+// write writes the macroblock a.Here as Read reads it.
+func write(w *boolcoder.Writer, f *header.Frame, a *Around) {
+	var s Stream
+	var t boolcoder.Table
+	SetTable(&t, f)
+	s.Add(f, a)
+	s.Write(w, &t)
+}
+
 // TestCostsAreWhatIsWritten: the costs that the encoder decides by are the bits that it then spends, on average over many maps:
 // where a map says the same over and over, the coder's range moves in a circle in which some bools are cheaper than their cost.
 func TestCostsAreWhatIsWritten(t *testing.T) {
@@ -105,7 +114,7 @@ func TestCostsAreWhatIsWritten(t *testing.T) {
 		for row := range m.Rows {
 			for col := range m.Cols {
 				a := m.Around(col, row)
-				Write(&w, f, &a)
+				write(&w, f, &a)
 			}
 		}
 		kind := 0
@@ -140,7 +149,8 @@ func TestCountsAreWhatIsWritten(t *testing.T) {
 				s.Add(f, &a)
 			}
 		}
-		n := s.Counts()
+		var n Counts
+		s.Count(&n)
 		counted := func(f *header.Frame) (total int) {
 			add := func(n [2]int, p uint8) { total += boolcoder.CountCost(n[0], n[1], p) }
 			addAll := func(n [][2]int, p []uint8) {
@@ -148,18 +158,18 @@ func TestCountsAreWhatIsWritten(t *testing.T) {
 					add(n[i], p[i])
 				}
 			}
-			addAll(n.Segment[:], f.SegmentProbs[:])
-			add(n.Skip, f.ProbSkip)
+			addAll(n.Segment(), f.SegmentProbs[:])
+			add(n.Skip(), f.ProbSkip)
 			if f.Key {
 				return total
 			}
-			add(n.Inter, f.ProbIntra)
-			add(n.NotLast, f.ProbLast)
-			add(n.AltRef, f.ProbGolden)
-			addAll(n.YMode[:], f.Context.Probs.YMode[:])
-			addAll(n.UVMode[:], f.Context.Probs.UVMode[:])
-			addAll(n.MV[0][:], f.Context.Probs.MV[0][:])
-			addAll(n.MV[1][:], f.Context.Probs.MV[1][:])
+			add(n.Inter(), f.ProbIntra)
+			add(n.NotLast(), f.ProbLast)
+			add(n.AltRef(), f.ProbGolden)
+			addAll(n.YMode(), f.Context.Probs.YMode[:])
+			addAll(n.UVMode(), f.Context.Probs.UVMode[:])
+			addAll(n.MV(0), f.Context.Probs.MV[0][:])
+			addAll(n.MV(1), f.Context.Probs.MV[1][:])
 			return total
 		}
 		// What the header's probabilities do not govern cancels out.
@@ -179,6 +189,8 @@ func TestStreamKeepsItsMemory(t *testing.T) {
 		m := drawMap(t, f, 3, 3)
 		var s Stream
 		var first, again boolcoder.Writer
+		var table boolcoder.Table
+		SetTable(&table, f)
 		add := func() {
 			for row := range m.Rows {
 				for col := range m.Cols {
@@ -189,13 +201,13 @@ func TestStreamKeepsItsMemory(t *testing.T) {
 		}
 		add()
 		first.Reset(nil)
-		s.Write(&first, f)
+		s.Write(&first, &table)
 		buf := make([]byte, 0, 2*first.Len())
 		allocs := testing.AllocsPerRun(1, func() {
 			s.Reset()
 			add()
 			again.Reset(buf)
-			s.Write(&again, f)
+			s.Write(&again, &table)
 		})
 		if allocs != 0 {
 			t.Errorf("%v allocations", allocs)

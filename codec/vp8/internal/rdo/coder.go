@@ -124,20 +124,16 @@ func (c *coder) finish() {
 	c.note()
 }
 
-// note notes the macroblock's modes and levels.
+// note notes the macroblock's modes and levels, and their symbols.
 func (c *coder) note() {
 	t := c.best
 	*c.around.Here = t.Macroblock
-	i := c.row*c.f.Modes.Cols + c.col
+	symbols := &c.f.Symbols[c.row]
+	symbols.Modes.Add(c.f.Header, &c.around)
 	if t.Skip {
 		token.Skip(c.above, &c.left, t.HasY2())
-		return
-	}
-	c.f.Coeffs[i], c.f.Ends[i] = t.levels, t.ends
-	for b, end := range t.ends {
-		if b != token.Y2 || t.HasY2() {
-			token.SetContext(c.above, &c.left, b, end)
-		}
+	} else {
+		symbols.Tokens.Add(c.above, &c.left, t.HasY2(), &t.levels, &t.ends)
 	}
 }
 

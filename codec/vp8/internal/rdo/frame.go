@@ -20,12 +20,18 @@ type Frame struct {
 	Costs  *Costs
 	Plan   [4]Plan // by segment
 
-	Modes   mode.Map         // Segment of each macroblock is given
-	Recon   *picture.Picture // with IntraEdge; before the loop filter
-	Coeffs  []token.Coeffs   // levels of each macroblock, in raster order; undefined where it has none
-	Ends    []token.Ends
+	Modes   mode.Map                // Segment of each macroblock is given
+	Recon   *picture.Picture        // with IntraEdge; before the loop filter
+	Symbols []Symbols               // of each row
 	Vectors [][header.NumRefs]Found // what motion search found, kept for the next pass over the same picture
 	above   []token.Context
+}
+
+// Symbols are what is written of a row of macroblocks. They fill a cache line, since goroutines make neighbouring rows at once.
+type Symbols struct {
+	Modes  mode.Stream
+	Tokens token.Stream
+	_      [picture.CacheLine - 48]byte
 }
 
 // Found is the vector that the search found in a reference.
@@ -109,14 +115,16 @@ type Speed struct {
 // Reset makes room for a picture of cols x rows macroblocks and forgets the vectors.
 func (f *Frame) Reset(cols, rows int) {
 	f.Modes.Reset(cols, rows)
-	if n := cols * rows; cap(f.Coeffs) < n {
-		f.Coeffs = make([]token.Coeffs, n)
-		f.Ends = make([]token.Ends, n)
+	n := cols * rows
+	if cap(f.Vectors) < n {
 		f.Vectors = make([][header.NumRefs]Found, n)
 	}
-	n := cols * rows
-	f.Coeffs, f.Ends, f.Vectors = f.Coeffs[:n], f.Ends[:n], f.Vectors[:n]
+	f.Vectors = f.Vectors[:n]
 	f.ForgetVectors()
+	if cap(f.Symbols) < rows {
+		f.Symbols = make([]Symbols, rows)
+	}
+	f.Symbols = f.Symbols[:rows]
 	if cap(f.above) < cols {
 		f.above = make([]token.Context, cols)
 	}
@@ -129,6 +137,10 @@ func (f *Frame) ForgetVectors() { clear(f.Vectors) }
 // Start begins a pass over the macroblocks.
 func (f *Frame) Start() {
 	clear(f.above)
+	for i := range f.Symbols {
+		f.Symbols[i].Modes.Reset()
+		f.Symbols[i].Tokens.Reset()
+	}
 	f.Recon.IntraEdge()
 }
 

@@ -188,8 +188,7 @@ func TestScores(t *testing.T) {
 						}
 						modeRate += rate
 						if !m.Skip {
-							i := row*cols + col
-							rate += tokenRate(f, m.HasY2(), i, &above[col], &left)
+							rate += tokenRate(f.Costs, c.best, &above[col], &left)
 						}
 						_, all := sse(f, col, row)
 						kind := 0
@@ -206,15 +205,7 @@ func TestScores(t *testing.T) {
 							t.Errorf("kind %d: the scores are %d, error and rate together %d", kind, scored[kind], want)
 						}
 					}
-					var w boolcoder.Writer
-					w.Reset(nil)
-					for row := range rows {
-						for col := range cols {
-							a := f.Modes.Around(col, row)
-							mode.Write(&w, f.Header, &a)
-						}
-					}
-					written, said := float64(len(w.Finish())*8-16), float64(modeRate)/(1<<boolcoder.CostShift)
+					written, said := float64(len(writtenModes(f))*8-16), float64(modeRate)/(1<<boolcoder.CostShift)
 					if math.Abs(written-said) > 0.02*written+8 {
 						t.Errorf("the rates of the modes are %.0f bits, %.0f were written", said, written)
 					}
@@ -224,14 +215,14 @@ func TestScores(t *testing.T) {
 	}
 }
 
-// tokenRate is what the tokens of macroblock i cost.
-func tokenRate(f *Frame, hasY2 bool, i int, above, left *token.Context) (rate int) {
+// tokenRate is what the tokens of a trial cost.
+func tokenRate(c *Costs, t *trial, above, left *token.Context) (rate int) {
 	block := func(b, kind, first int) {
-		rate += f.Costs.Tokens.Block(kind, token.ContextOf(above, left, b), first, f.Ends[i][b], f.Coeffs[i].Block(b))
-		token.SetContext(above, left, b, f.Ends[i][b])
+		rate += c.Tokens.Block(kind, token.ContextOf(above, left, b), first, t.ends[b], t.levels.Block(b))
+		token.SetContext(above, left, b, t.ends[b])
 	}
-	kind, first := lumaKind(hasY2)
-	if hasY2 {
+	kind, first := lumaKind(t.HasY2())
+	if t.HasY2() {
 		block(token.Y2, entropy.BlockY2, 0)
 	}
 	for b := range token.FirstU {
@@ -245,29 +236,35 @@ func tokenRate(f *Frame, hasY2 bool, i int, above, left *token.Context) (rate in
 
 // written is all that a decoder gets to see of the macroblocks, and what it makes of them.
 func written(f *Frame) []byte {
-	var modes, tokens boolcoder.Writer
-	modes.Reset(nil)
-	tokens.Reset(nil)
-	above := make([]token.Context, cols)
-	for row := range rows {
-		var left token.Context
-		for col := range cols {
-			a := f.Modes.Around(col, row)
-			mode.Write(&modes, f.Header, &a)
-			if i := row*cols + col; a.Here.Skip {
-				token.Skip(&above[col], &left, a.Here.HasY2())
-			} else {
-				token.Write(&tokens, &f.Header.Context.Probs.Coeff, &above[col], &left, a.Here.HasY2(), &f.Coeffs[i], &f.Ends[i])
-			}
-		}
-	}
-	out := append(modes.Finish(), tokens.Finish()...)
+	out := append(writtenModes(f), writtenTokens(f)...)
 	for _, pl := range []*picture.Plane{&f.Recon.Y, &f.Recon.U, &f.Recon.V} {
 		for y := range pl.Height {
 			out = append(out, pl.Pix[pl.At(0, y):][:pl.Width]...)
 		}
 	}
 	return out
+}
+
+func writtenModes(f *Frame) []byte {
+	var w boolcoder.Writer
+	w.Reset(nil)
+	var table boolcoder.Table
+	mode.SetTable(&table, f.Header)
+	for i := range f.Symbols {
+		f.Symbols[i].Modes.Write(&w, &table)
+	}
+	return w.Finish()
+}
+
+func writtenTokens(f *Frame) []byte {
+	var w boolcoder.Writer
+	w.Reset(nil)
+	var table boolcoder.Table
+	token.SetTable(&table, &f.Header.Context.Probs.Coeff)
+	for i := range f.Symbols {
+		f.Symbols[i].Tokens.Write(&w, &table)
+	}
+	return w.Finish()
 }
 
 // TestRowsInStep: a row needs no more of the row above than it waits for. Here no macroblock is coded before it must be, so that

@@ -2,12 +2,10 @@ package rdo
 
 import (
 	"bytes"
-	"slices"
 	"testing"
 
 	"salsify/codec/vp8/internal/mode"
 	"salsify/codec/vp8/internal/picture"
-	"salsify/codec/vp8/internal/token"
 )
 
 // framesForLevels are frames with all kinds of macroblocks, coded at each speed of the tests.
@@ -24,32 +22,16 @@ func framesForLevels(t *testing.T, quantizer int, check func(t *testing.T, f *Fr
 	}
 }
 
-// TestLevelsAgain: with the same quantizers, levels and reconstruction come out as they were.
+// TestLevelsAgain: with the same quantizers, modes, levels and reconstruction come out as they were.
 func TestLevelsAgain(t *testing.T) {
 	for _, q := range []int{2, 40, 90} {
 		framesForLevels(t, q, func(t *testing.T, f *Frame, speed *Speed) {
-			var modes []mode.Macroblock
-			for i := range cols * rows {
-				modes = append(modes, *f.Modes.At(i%cols, i/cols))
-			}
-			coeffs, ends, first := slices.Clone(f.Coeffs), slices.Clone(f.Ends), f.Recon
+			first := written(f)
 			f.Recon = pool.Get()
 			f.Start()
 			new(Coder).Levels(Task{f, speed}, Thrift{})
-			for i := range modes {
-				m := f.Modes.At(i%cols, i/cols)
-				if !m.HasY2() { // then the levels of that block are undefined
-					*f.Coeffs[i].Block(token.Y2), *coeffs[i].Block(token.Y2) = [16]int16{}, [16]int16{}
-				}
-				if *m != modes[i] || !m.Skip && (f.Ends[i] != ends[i] || f.Coeffs[i] != coeffs[i]) {
-					t.Fatalf("quantizer %d, macroblock %d: %+v was %+v, or levels differ", q, i, *m, modes[i])
-				}
-			}
-			for y := range first.Y.Height {
-				at := first.Y.At(0, y)
-				if !bytes.Equal(f.Recon.Y.Pix[at:at+first.Y.Width], first.Y.Pix[at:at+first.Y.Width]) {
-					t.Fatalf("quantizer %d: line %d of the reconstruction is another", q, y)
-				}
+			if !bytes.Equal(written(f), first) {
+				t.Fatalf("quantizer %d, %+v: the frame is another", q, *speed)
 			}
 		})
 	}
@@ -64,28 +46,17 @@ func TestThrift(t *testing.T) {
 			f.Recon = pool.Get()
 			f.Start()
 			new(Coder).Levels(Task{f, speed}, Thrift{Segment: 0, Eighths: eighths})
-			rate := 0
-			above := make([]token.Context, cols)
-			for row := range rows {
-				var left token.Context
-				for col := range cols {
-					if m := f.Modes.At(col, row); m.Skip {
-						token.Skip(&above[col], &left, m.HasY2())
-					} else {
-						rate += tokenRate(f, m.HasY2(), row*cols+col, &above[col], &left)
-					}
-				}
-			}
+			bytes := len(writtenTokens(f))
 			if eighths == 0 {
-				first, before = rate, rate
+				first, before = bytes, bytes
 			}
-			if rate > before+before/100 {
-				t.Fatalf("%d eighths take %d, one less %d", eighths, rate, before)
+			if bytes > before+before/100 {
+				t.Fatalf("%d eighths take %d bytes, one less %d", eighths, bytes, before)
 			}
-			before = rate
+			before = bytes
 		}
 		if before > first-first/50 {
-			t.Errorf("all thrifty take %d, without thrift %d", before, first)
+			t.Errorf("all thrifty take %d bytes, without thrift %d", before, first)
 		}
 	})
 }

@@ -82,10 +82,12 @@ func BenchmarkMacroblock(b *testing.B) {
 		s.Count(&n)
 	})
 	var w boolcoder.Writer
+	var table boolcoder.Table
+	SetTable(&table, &entropy.DefaultCoeff)
 	buf := make([]byte, 0, 1<<20)
 	run("write", func() {
 		w.Reset(buf)
-		s.Write(&w, &entropy.DefaultCoeff)
+		s.Write(&w, &table)
 	})
 	data := w.Finish()
 	run("read", func() {

@@ -218,9 +218,9 @@ func (s *Stream) Count(n *Counts) {
 	}
 }
 
-// Write encodes the tokens with a frame's probabilities.
-func (s *Stream) Write(w *boolcoder.Writer, probs *entropy.CoeffProbs) {
-	t := fixed
+// SetTable gives a table a frame's probabilities, for Write.
+func SetTable(t *boolcoder.Table, probs *entropy.CoeffProbs) {
+	*t = fixed
 	row := 0
 	for kind := range probs {
 		for band := range probs[kind] {
@@ -230,8 +230,10 @@ func (s *Stream) Write(w *boolcoder.Writer, probs *entropy.CoeffProbs) {
 			}
 		}
 	}
-	w.List(s.list, &t)
 }
+
+// Write encodes the tokens.
+func (s *Stream) Write(w *boolcoder.Writer, t *boolcoder.Table) { w.List(s.list, t) }
 
 // Counts are how often each bool came out false and true, in the places that a Stream has for it.
 type Counts [2 * boolcoder.TableSize]uint32

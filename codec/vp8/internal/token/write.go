@@ -1,9 +1,6 @@
 package token
 
-import (
-	"salsify/codec/vp8/internal/boolcoder"
-	"salsify/codec/vp8/internal/entropy"
-)
+import "salsify/codec/vp8/internal/boolcoder"
 
 // End finds a block's end: the coding position after its last coefficient that is not zero, or 0.
 func End(c *[16]int16) uint8 {
@@ -30,10 +27,3 @@ func SetContext(above, left *Context, b int, end uint8) {
 var tree = []int8{-0, 2, -1, 4, 6, 10, -2, 8, -3, -4, 12, 14, -cat1, -cat2, 16, 18, -cat3, -(cat3 + 1), -(cat3 + 2), -cat6}
 
 var paths = boolcoder.Paths(tree, numTokens)
-
-// Write writes a macroblock's coefficients and updates the contexts; see Stream.Add, which writes many in less time.
-func Write(w *boolcoder.Writer, probs *entropy.CoeffProbs, above, left *Context, hasY2 bool, c *Coeffs, ends *Ends) {
-	var s Stream
-	s.Add(above, left, hasY2, c, ends)
-	s.Write(w, probs)
-}

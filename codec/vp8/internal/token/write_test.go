@@ -80,7 +80,7 @@ func inOrder(macroblocks []*macroblock, f func(m *macroblock, above, left *token
 func writeAll(macroblocks []*macroblock, probs *entropy.CoeffProbs) []byte {
 	var w boolcoder.Writer
 	w.Reset(nil)
-	streamOf(macroblocks).Write(&w, probs)
+	streamOf(macroblocks).Write(&w, tableOf(probs))
 	return w.Finish()
 }
 
@@ -142,18 +142,20 @@ func TestReadUndoesWrite(t *testing.T) {
 			macroblocks = append(macroblocks, randomMacroblock(rng))
 		}
 		probs := randomProbs(rng, 1, 255)
-		var w boolcoder.Writer
-		w.Reset(nil)
+		var s token.Stream
 		type contexts struct{ above, left token.Context }
 		var after []contexts
 		inOrder(macroblocks, func(m *macroblock, above, left *token.Context) {
 			if m.skip {
 				token.Skip(above, left, m.hasY2)
 			} else {
-				token.Write(&w, probs, above, left, m.hasY2, &m.coeffs, &m.ends)
+				s.Add(above, left, m.hasY2, &m.coeffs, &m.ends)
 			}
 			after = append(after, contexts{*above, *left})
 		})
+		var w boolcoder.Writer
+		w.Reset(nil)
+		s.Write(&w, tableOf(probs))
 		r := boolcoder.NewReader(w.Finish())
 		i := 0
 		inOrder(macroblocks, func(m *macroblock, above, left *token.Context) {
@@ -227,8 +229,15 @@ func TestCountsAreWhatIsWritten(t *testing.T) {
 	})
 }
 
+func tableOf(probs *entropy.CoeffProbs) *boolcoder.Table {
+	t := new(boolcoder.Table)
+	token.SetTable(t, probs)
+	return t
+}
+
 // TestStreamKeepsItsMemory: what has been large enough for a picture is not allocated again.
 func TestStreamKeepsItsMemory(t *testing.T) {
+	table := tableOf(&entropy.DefaultCoeff)
 	rng := rand.New(rand.NewPCG(5, 5))
 	var macroblocks []*macroblock
 	for range 10 * columns {
@@ -237,13 +246,13 @@ func TestStreamKeepsItsMemory(t *testing.T) {
 	s := streamOf(macroblocks)
 	var first, again boolcoder.Writer
 	first.Reset(nil)
-	s.Write(&first, &entropy.DefaultCoeff)
+	s.Write(&first, table)
 	buf := make([]byte, 0, 2*first.Len())
 	allocs := testing.AllocsPerRun(3, func() {
 		s.Reset()
 		addAll(s, macroblocks)
 		again.Reset(buf)
-		s.Write(&again, &entropy.DefaultCoeff)
+		s.Write(&again, table)
 	})
 	if allocs != 0 {
 		t.Errorf("%v allocations", allocs)
