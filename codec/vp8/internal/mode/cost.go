@@ -12,7 +12,7 @@ type Costs struct {
 	Ref    [header.NumRefs]int // that it is predicted from there
 	YMode  [entropy.BPred + 1]int
 	UVMode [entropy.NumUVModes]int
-	BMode  [entropy.NumBModes]int // on interframes; see BlockMode
+	BMode  [entropy.NumBModes]int // on interframes; see BlockModes
 	mv     [2][2*entropy.MVMax + 1]int32
 	split  [entropy.NumSplits]int
 }
@@ -104,13 +104,13 @@ func setMV(costs *[2*entropy.MVMax + 1]int32, p *[entropy.NumMVProbs]uint8) {
 	}
 }
 
-// BlockMode is the cost of mode m for block b of the macroblock a.Here, whose earlier blocks have their modes.
-func (c *Costs) BlockMode(key bool, a *Around, b int, m uint8) int {
+// BlockModes are the costs of the modes for block b of the macroblock a.Here, whose earlier blocks have their modes.
+func (c *Costs) BlockModes(key bool, a *Around, b int) *[entropy.NumBModes]int {
 	if !key {
-		return c.BMode[m]
+		return &c.BMode
 	}
 	left, above := a.keyBModeContext(b)
-	return keyBMode[above][left][m]
+	return &keyBMode[above][left]
 }
 
 // Inter is the cost of an inter mode without its vectors.

@@ -33,7 +33,7 @@ func costOf(c *Costs, f *header.Frame, a *Around) int {
 		cost += c.YMode[m.YMode] + c.UVMode[m.UVMode]
 		if m.YMode == entropy.BPred {
 			for b, mode := range m.BModes {
-				cost += c.BlockMode(f.Key, a, b, mode)
+				cost += c.BlockModes(f.Key, a, b)[mode]
 			}
 		}
 		return cost

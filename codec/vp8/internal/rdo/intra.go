@@ -74,7 +74,7 @@ func (c *coder) chooseChroma(t *trial) (uvMode uint8, rate int) {
 func (c *coder) tryBPred(uvMode uint8, uvRate int) {
 	t := c.other
 	costs := c.f.Costs
-	t.Ref, t.YMode, t.UVMode, t.MV, t.Skip = header.Intra, entropy.BPred, uvMode, mode.MV{}, false
+	t.Ref, t.YMode, t.UVMode, t.MV, t.Skip, t.placed = header.Intra, entropy.BPred, uvMode, mode.MV{}, false, false
 	t.rate = costs.Modes.Ref[header.Intra] + costs.Modes.YMode[entropy.BPred] + uvRate
 	c.predictIntraChroma(t, uvMode)
 	distC := c.quantizeChroma(t)
@@ -99,11 +99,8 @@ func (c *coder) tryBPred(uvMode uint8, uvRate int) {
 		// Rank the modes by SATD, unless all are coded on trial.
 		var pred [entropy.NumBModes][16]byte
 		var rank [entropy.NumBModes]int
-		var rate [entropy.NumBModes]int
+		rate := costs.Modes.BlockModes(c.f.Header.Key, &a, b)
 		predict.Intra4x4All(&pred, &e)
-		for m := range pred {
-			rate[m] = costs.Modes.BlockMode(c.f.Header.Key, &a, b, uint8(m))
-		}
 		distortion.SATDs(rank[:], src, c.source.Stride, pred[:])
 		for m := range rank {
 			rank[m] += c.plan.SADLambda * rate[m] >> sadShift
@@ -134,6 +131,7 @@ func (c *coder) tryBPred(uvMode uint8, uvRate int) {
 		c.placeBlock(t, b, at, pred[t.BModes[b]][:])
 		token.SetContext(&above, &left, b, t.ends[b])
 	}
+	t.placed = true
 	c.keep()
 }
 
@@ -166,8 +164,11 @@ func (c *coder) placeBlock(t *trial, b, at int, pred []byte) {
 }
 
 // refineBPred codes the blocks of the best trial again with their modes, now with the trellis if there is to be one, and leaves
-// the reconstruction in the working area.
+// the reconstruction in the working area, unless all is as tryBPred left it.
 func (c *coder) refineBPred(t *trial) {
+	if t.Skip = !t.anyEnd(); t.placed && !c.speed.Trellis {
+		return
+	}
 	costs := &c.f.Costs.Tokens
 	above, left := *c.above, c.left
 	aboveRight := c.fillWork()

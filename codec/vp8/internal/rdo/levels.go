@@ -49,6 +49,7 @@ func (c *coder) again() {
 	t.rate = 0 // of the modes: the same with levels and without
 	switch {
 	case t.YMode == entropy.BPred: // finish does the luma
+		t.placed = false
 		c.predictIntraChroma(t, t.UVMode)
 		c.quantizeChroma(t)
 		t.ends[token.Y2] = 0

@@ -17,9 +17,10 @@ type trial struct {
 	own    prediction // of those that no other trial can share: of intra modes and of split vectors
 	levels token.Coeffs
 	ends   token.Ends
-	rate   int // of the modes, in 1/256 bit, without the skip flag
-	tokens int // rate of the tokens
-	score  int // rate and distortion together
+	rate   int  // of the modes, in 1/256 bit, without the skip flag
+	tokens int  // rate of the tokens
+	score  int  // rate and distortion together
+	placed bool // of BPred: the luma blocks have their levels, and what they make is in the working area
 }
 
 // infinite is more than any score.
