@@ -22,8 +22,8 @@ const (
 	headroomPause = time.Second
 	watched       = 4 // pictures
 
-	// leastEffort is the least that is used while there is a quantizer to be kept up: the ones below take up to 25 % more bytes for
-	// the same picture (docs/codec.md).
+	// leastEffort is the least that is used while there is a quantizer to be kept up: the ones below choose modes without trying them,
+	// which takes more bytes for the same picture (docs/codec.md, Efforts).
 	leastEffort = 2
 
 	minQuantizer  = 8  // below, any camera's noise takes all bytes, and nobody sees it

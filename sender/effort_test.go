@@ -3,13 +3,11 @@ package sender
 import (
 	"testing"
 	"time"
-
-	"salsify/codec/vp8"
 )
 
 const (
 	testInterval = time.Second / 30
-	testEffort   = vp8.DefaultEffort
+	testEffort   = DefaultMaxEffort
 )
 
 // machine says how long a picture's candidates take at an effort and a least quantizer.

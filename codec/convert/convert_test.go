@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"bytes"
 	"errors"
 	"image"
 	"math"
@@ -38,7 +39,7 @@ func convertAll(t testing.TB, rng *rand.Rand) [][]byte {
 			t.Fatalf("%s, %dx%d: %v", name, width, height, err)
 		}
 		for _, plane := range [][]byte{p.Y, p.Cb, p.Cr} {
-			all = append(all, append([]byte(nil), plane...))
+			all = append(all, bytes.Clone(plane))
 		}
 	}
 	stride := 4*((width+1)/2) + rng.IntN(10)
@@ -106,7 +107,7 @@ func TestFromPackedAndNV12(t *testing.T) {
 		} {
 			p := newPicture(rng, width, height)
 			before := *p
-			before.Y, before.Cb, before.Cr = clone(p.Y), clone(p.Cb), clone(p.Cr)
+			before.Y, before.Cb, before.Cr = bytes.Clone(p.Y), bytes.Clone(p.Cb), bytes.Clone(p.Cr)
 			if err := c.convert(p); err != nil {
 				t.Fatal(err)
 			}
@@ -131,8 +132,6 @@ func TestFromPackedAndNV12(t *testing.T) {
 		}
 	}
 }
-
-func clone(p []byte) []byte { return append([]byte(nil), p...) }
 
 // exact are the definitions of the standards in floating point, with red, green, blue from 0 to 255 and the three others as coded.
 type exact struct{ red, blue float64 }

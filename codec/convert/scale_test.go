@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"bytes"
 	"image"
 	"math"
 	"math/rand/v2"
@@ -48,7 +49,7 @@ func TestScaleIsNearTheExactMean(t *testing.T) {
 		size := func(name string) int { return rapid.IntRange(1, 70).Draw(t, name) }
 		filter := Filter(rapid.IntRange(0, 1).Draw(t, "filter"))
 		src, dst := newPlane(rng, size("from width"), size("from height")), newPlane(rng, size("width"), size("height"))
-		behind := clone(dst.Pix)
+		behind := bytes.Clone(dst.Pix)
 		s := Scaler{Filter: filter}
 		if err := s.ScalePlane(newPlane(rng, 7, 5), src); err != nil { // its memory is used again
 			t.Fatal(err)
@@ -119,7 +120,7 @@ func TestScaleKeepsWhatItCan(t *testing.T) {
 				t.Fatal(err)
 			}
 			for y := range src.Height {
-				if string(same.row(y)) != string(src.row(y)) {
+				if !bytes.Equal(same.row(y), src.row(y)) {
 					t.Fatalf("%dx%d: row %d of a copy differs", src.Width, src.Height, y)
 				}
 			}
@@ -146,7 +147,7 @@ func TestScaleKeepsWhatItCan(t *testing.T) {
 	area.scale(small, src, Area)
 	linear.weigh(half, src, Bilinear)
 	for y := range half.Height {
-		if string(half.row(y)) != string(small.row(y)) {
+		if !bytes.Equal(half.row(y), small.row(y)) {
 			t.Fatalf("row %d of a half by Bilinear is not the mean", y)
 		}
 	}
@@ -198,7 +199,7 @@ func TestScalePicture(t *testing.T) {
 				t.Fatal(err)
 			}
 			for y := range want.Height {
-				if string(planes[0].row(y)) != string(want.row(y)) {
+				if !bytes.Equal(planes[0].row(y), want.row(y)) {
 					t.Fatalf("%v to %v: row %d of plane %d differs", src.Rect, dst.Rect, y, i)
 				}
 			}

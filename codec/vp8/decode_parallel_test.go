@@ -9,7 +9,6 @@ import (
 	"math/rand/v2"
 	"path/filepath"
 	"runtime"
-	"runtime/debug"
 	"strings"
 	"testing"
 	"time"
@@ -162,34 +161,10 @@ func TestHugeSizeGoroutines(t *testing.T) {
 
 // TestSteadyStateMemoryGoroutines: several goroutines take no memory a frame but for themselves.
 func TestSteadyStateMemoryGoroutines(t *testing.T) {
-	if raceDetector {
-		t.Skip("skipped: with the race detector, pools forget at random")
-	}
-	// A pool loses what it holds to the garbage collector, and to a move between processors.
-	defer debug.SetGCPercent(debug.SetGCPercent(-1))
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-
 	m := newMaker(71, 320, 240)
 	m.plainCoeffs = true
 	s := mustDecode(t, firstState(t, 16, 16), m.frame(true, nil))
-	frame := m.frame(false, nil)
-	decode := func(count int) {
-		for range count {
-			next, _, err := DecodeWith(s, frame, DecodeOptions{Goroutines: 3})
-			if err != nil {
-				t.Fatal(err)
-			}
-			s.Release()
-			s = next
-		}
-	}
-	decode(5)
-	const count = 20
-	n := allocated(func() { decode(count) }) / count
-	t.Logf("%d bytes a frame", n)
-	if n > 1<<10 {
-		t.Errorf("a frame makes DecodeWith allocate %d bytes", n)
-	}
+	checkGarbage(t, s, m.frame(false, nil), DecodeOptions{Goroutines: 3})
 }
 
 func TestDecodeOptions(t *testing.T) {

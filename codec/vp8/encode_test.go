@@ -917,13 +917,14 @@ func TestSteadyStateGarbage(t *testing.T) {
 			return size
 		}
 		run(10) // until GOLDEN and ALTREF have pictures of their own
-		size := 0
 		const rounds = 12
-		each := int(allocated(func() { size = run(rounds) })) - size
-		each /= rounds * len(pictures)
-		t.Logf("%s: %d bytes of garbage a frame, beside %d of the frame", test.name, each, size/rounds/len(pictures))
+		size := 0
+		all := int(allocated(func() { size = run(rounds) }))
+		frames := rounds * len(pictures)
+		each, frame := (all-size)/frames, size/frames
+		t.Logf("%s: %d bytes of garbage a frame, beside %d of the frame", test.name, each, frame)
 		// Memory comes in sizes up to an eighth apart.
-		if each > test.most+size/rounds/len(pictures)/8 {
+		if each > test.most+frame/8 {
 			t.Errorf("%s: %d bytes of garbage a frame, must be at most %d", test.name, each, test.most)
 		}
 	}

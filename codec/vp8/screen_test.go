@@ -45,10 +45,7 @@ func newPage(width, height int) *page {
 // picture shows the page from a row of its pixels on. One of its lines is being typed: so many letters, and the
 // cursor behind them.
 func (p *page) picture(top, typed int) *image.YCbCr {
-	pic := image.NewYCbCr(image.Rect(0, 0, p.width, p.height), image.YCbCrSubsampleRatio420)
-	for i := range pic.Cb {
-		pic.Cb[i], pic.Cr[i] = 128, 128
-	}
+	pic := newGrey(p.width, p.height)
 	for y := range p.height {
 		line, inLine := (y+top)/lineHeight, (y+top)%lineHeight
 		rng := rand.New(rand.NewPCG(uint64(line), 2))
@@ -152,10 +149,16 @@ func TestSuddenPan(t *testing.T) {
 
 // placedScene is the scene's texture, moved by whole pixels.
 func placedScene(sc *scene, dx, dy int) *image.YCbCr {
-	p := image.NewYCbCr(image.Rect(0, 0, sc.width, sc.height), image.YCbCrSubsampleRatio420)
+	p := newGrey(sc.width, sc.height)
 	for i := range p.Y {
 		p.Y[i] = byte(sc.at(16*(i%p.YStride+dx), 16*(i/p.YStride+dy)))
 	}
+	return p
+}
+
+// newGrey returns a picture whose chroma is neutral.
+func newGrey(width, height int) *image.YCbCr {
+	p := image.NewYCbCr(image.Rect(0, 0, width, height), image.YCbCrSubsampleRatio420)
 	for i := range p.Cb {
 		p.Cb[i], p.Cr[i] = 128, 128
 	}

@@ -4,10 +4,41 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"image"
+	"slices"
 	"testing"
 
 	"salsify/codec/vp8"
 )
+
+// encodeTogether encodes a picture with several options, and checks that the first candidate is what Encode makes, that each is what
+// its frame decodes to, and that none depends on the number of goroutines.
+func encodeTogether(t *testing.T, s *vp8.State, src *image.YCbCr, options []vp8.Options) []vp8.Candidate {
+	t.Helper()
+	all := vp8.EncodeAll(s, src, options)
+	alone, state, _ := encode(t, s, src, options[0])
+	state.Release()
+	if !bytes.Equal(all[0].Frame, alone) {
+		t.Error("the first candidate is not what Encode makes")
+	}
+	parallel := slices.Clone(options)
+	for i := range parallel {
+		parallel[i].Goroutines = 3
+	}
+	for i, again := range vp8.EncodeAll(s, src, parallel) {
+		c := all[i]
+		if c.Err != nil || again.Err != nil {
+			t.Fatalf("candidate %d: %v, %v", i, c.Err, again.Err)
+		}
+		if !bytes.Equal(c.Frame, again.Frame) {
+			t.Errorf("candidate %d: with more goroutines the bytes are others", i)
+		}
+		follow(t, s, c.Frame, c.State).Release()
+		follow(t, s, again.Frame, again.State).Release()
+		again.State.Release()
+	}
+	return all
+}
 
 // TestEncodeAll: the first candidate is what Encode makes, each is what its frame decodes to, and none depends on the number of
 // goroutines.
@@ -25,26 +56,7 @@ func TestEncodeAll(t *testing.T) {
 						{Quantizer: 100, Effort: effort, Goroutines: 1, TokenPartitions: 4},
 						{Quantizer: 50, Effort: effort, Goroutines: 1, KeyFrame: true},
 					}
-					all := vp8.EncodeAll(s, src, options)
-					alone, state, _ := encode(t, s, src, options[0])
-					state.Release()
-					if !bytes.Equal(all[0].Frame, alone) {
-						t.Errorf("picture %d: the first candidate is not what Encode makes", n)
-					}
-					for i := range options {
-						options[i].Goroutines = 3
-					}
-					again := vp8.EncodeAll(s, src, options)
-					for i, c := range all {
-						if c.Err != nil || again[i].Err != nil {
-							t.Fatalf("picture %d, candidate %d: %v, %v", n, i, c.Err, again[i].Err)
-						}
-						if !bytes.Equal(c.Frame, again[i].Frame) {
-							t.Errorf("picture %d, candidate %d: with more goroutines the bytes are others", n, i)
-						}
-						follow(t, s, c.Frame, c.State).Release()
-						again[i].State.Release()
-					}
+					all := encodeTogether(t, s, src, options)
 					next := all[n%len(all)].State
 					for i, c := range all {
 						if i != n%len(all) {

@@ -18,8 +18,8 @@ type Comparer struct {
 
 // Compare returns how near a picture that was seen comes to its original, by luma (package quality). What the codes cover does not count:
 // no SSIM window that touches one, no pixel in one. A picture of another size is scaled to the original's first, linearly between
-// neighbours, which is part of what was lost. The error wraps quality.ErrMismatch, for an empty picture,
-// or what convert.Scaler says of one that is no picture.
+// neighbours, which is part of what was lost. The error wraps quality.ErrMismatch, for an empty picture, or what convert.Scaler says of
+// one that is no picture.
 func (c *Comparer) Compare(original, seen *image.YCbCr) (quality.Score, error) {
 	size := original.Rect.Size()
 	if seen.Rect.Size() != size && !seen.Rect.Empty() {
@@ -37,7 +37,5 @@ func (c *Comparer) Compare(original, seen *image.YCbCr) (quality.Score, error) {
 
 // luma is a picture's.
 func luma(p *image.YCbCr) convert.Plane {
-	return convert.Plane{
-		Pix: p.Y[p.YOffset(p.Rect.Min.X, p.Rect.Min.Y):], Stride: p.YStride, Width: p.Rect.Dx(), Height: p.Rect.Dy(),
-	}
+	return convert.Plane{Pix: p.Y, Stride: p.YStride, Width: p.Rect.Dx(), Height: p.Rect.Dy()}
 }

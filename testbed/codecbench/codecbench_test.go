@@ -106,6 +106,14 @@ func TestListJobs(t *testing.T) {
 	}
 }
 
+// needTools skips a test where a tool is not installed.
+func needTools(t *testing.T) {
+	t.Helper()
+	for _, name := range tools {
+		testenv.Tool(t, name)
+	}
+}
+
 // sharedWithClip makes a shared folder with one small clip, and the real regrain.sh.
 func sharedWithClip(t *testing.T) {
 	t.Helper()
@@ -133,9 +141,7 @@ func sharedWithClip(t *testing.T) {
 // newBencher returns a bencher over the small clip, and its job.
 func newBencher(t *testing.T, o options) (*bencher, job) {
 	t.Helper()
-	for _, name := range tools {
-		testenv.Tool(t, name)
-	}
+	needTools(t)
 	sharedWithClip(t)
 	found, err := findTools()
 	if err != nil {
@@ -147,6 +153,34 @@ func newBencher(t *testing.T, o options) (*bencher, job) {
 		t.Fatalf("jobs %v, %v", jobs, err)
 	}
 	return &bencher{options: o, tools: found, temp: t.TempDir(), progress: newProgress(t.Output())}, jobs[0]
+}
+
+// newSource returns a bencher, its job, and the path of the job's pictures.
+func newSource(t *testing.T, o options) (b *bencher, j job, source string) {
+	t.Helper()
+	b, j = newBencher(t, o)
+	source, err := b.decodeClip(context.Background(), j)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b, j, source
+}
+
+// fineAndCoarse measures 12 frames at the quantizers 10 and 50, and checks that the finer one takes more bits and gives more quality.
+func fineAndCoarse(t *testing.T, measure func(q int) (measurement, error)) (fine measurement) {
+	t.Helper()
+	fine, err := measure(10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	coarse, err := measure(50)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if fine.Frames != 12 || fine.Bits < 2*coarse.Bits || fine.SSIM < coarse.SSIM+0.01 || fine.MSE >= coarse.MSE || fine.CPUSeconds <= 0 {
+		t.Errorf("Q 10: %+v\nQ 50: %+v", fine, coarse)
+	}
+	return fine
 }
 
 // TestGrainOfTheFirstFrames checks that the noise of the first frames is the same when the rest of the clip is left out.
@@ -184,26 +218,11 @@ func TestGrainOfTheFirstFrames(t *testing.T) {
 	}
 }
 
-// TestVpxenc measures real streams: finer quantizers must take more bits and give more quality, and the cache must serve the
-// same figures.
+// TestVpxenc measures real streams, and the cache must serve the same figures.
 func TestVpxenc(t *testing.T) {
-	b, j := newBencher(t, options{cache: t.TempDir()})
+	b, j, source := newSource(t, options{cache: t.TempDir()})
 	ctx := context.Background()
-	source, err := b.decodeClip(ctx, j)
-	if err != nil {
-		t.Fatal(err)
-	}
-	fine, err := b.theirs(ctx, j, source, 10)
-	if err != nil {
-		t.Fatal(err)
-	}
-	coarse, err := b.theirs(ctx, j, source, 50)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if fine.Frames != 12 || fine.Bits < 2*coarse.Bits || fine.SSIM < coarse.SSIM+0.01 || fine.MSE >= coarse.MSE || fine.CPUSeconds <= 0 {
-		t.Errorf("Q 10: %+v\nQ 50: %+v", fine, coarse)
-	}
+	fine := fineAndCoarse(t, func(q int) (measurement, error) { return b.theirs(ctx, j, source, q) })
 	if fine.Quantizer != 12 || fine.Cached {
 		t.Errorf("Q 10: %+v, want quantizer index 12, not cached", fine)
 	}
@@ -221,12 +240,8 @@ func TestVpxenc(t *testing.T) {
 
 // TestBothDecodersAgree measures one of vpxenc's streams through vp8.Decode and through vpxdec.
 func TestBothDecodersAgree(t *testing.T) {
-	b, j := newBencher(t, options{})
+	b, _, source := newSource(t, options{})
 	ctx := context.Background()
-	source, err := b.decodeClip(ctx, j)
-	if err != nil {
-		t.Fatal(err)
-	}
 	stream := filepath.Join(t.TempDir(), "x.ivf")
 	if _, err := output(exec.Command(b.tools["vpxenc"], append(vpxencArgs("28", 1), "-o", stream, source)...)); err != nil {
 		t.Fatal(err)
@@ -243,32 +258,14 @@ func TestBothDecodersAgree(t *testing.T) {
 	}
 }
 
-// TestOurEncoderIsMeasured: finer quantizers must take more bits and give more quality with our encoder too.
 func TestOurEncoderIsMeasured(t *testing.T) {
-	b, j := newBencher(t, options{})
-	ctx := context.Background()
-	source, err := b.decodeClip(ctx, j)
-	if err != nil {
-		t.Fatal(err)
-	}
-	fine, err := b.ours(ctx, source, 10, 5)
-	if err != nil {
-		t.Fatal(err)
-	}
-	coarse, err := b.ours(ctx, source, 50, 5)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if fine.Frames != 12 || fine.Bits < 2*coarse.Bits || fine.SSIM < coarse.SSIM+0.01 || fine.MSE >= coarse.MSE || fine.CPUSeconds <= 0 {
-		t.Errorf("Q 10: %+v\nQ 50: %+v", fine, coarse)
-	}
+	b, _, source := newSource(t, options{})
+	fineAndCoarse(t, func(q int) (measurement, error) { return b.ours(context.Background(), source, q, 5) })
 }
 
 // TestRun runs the whole program on the small clip, two jobs at once.
 func TestRun(t *testing.T) {
-	for _, name := range tools {
-		testenv.Tool(t, name)
-	}
+	needTools(t)
 	sharedWithClip(t)
 	t.Setenv(govpxVariable, "")
 	folder := t.TempDir()
@@ -317,9 +314,7 @@ func TestRun(t *testing.T) {
 
 // TestOneKindOnly: what was not asked for is neither measured nor written.
 func TestOneKindOnly(t *testing.T) {
-	for _, name := range tools {
-		testenv.Tool(t, name)
-	}
+	needTools(t)
 	sharedWithClip(t)
 	t.Setenv(govpxVariable, "")
 	for kind, want := range map[string]string{onlyBits: "[Effort 5 against vpxenc Targets]",
@@ -379,9 +374,7 @@ func TestSpeed(t *testing.T) {
 
 func TestNothingToMeasure(t *testing.T) {
 	t.Setenv("SALSIFY_SHARED", filepath.Join(t.TempDir(), "nowhere"))
-	for _, name := range tools {
-		testenv.Tool(t, name)
-	}
+	needTools(t)
 	var stderr bytes.Buffer
 	if code := run(context.Background(), nil, io.Discard, &stderr); code != 1 || !strings.Contains(stderr.String(), "SALSIFY_SHARED") {
 		t.Errorf("no shared folder: exit %d, %q", code, &stderr)
@@ -394,9 +387,7 @@ func TestNothingToMeasure(t *testing.T) {
 }
 
 func TestInterruptRemovesTheDecodedClips(t *testing.T) {
-	for _, name := range tools {
-		testenv.Tool(t, name)
-	}
+	needTools(t)
 	sharedWithClip(t)
 	before, err := filepath.Glob(filepath.Join(bigTemp(), "codecbench-*"))
 	if err != nil {

@@ -8,8 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"salsify/testbed/testenv"
 )
 
 func TestWithSections(t *testing.T) {
@@ -36,9 +34,7 @@ func TestWithSections(t *testing.T) {
 
 // TestDocumentIsCheckedFirst: a document without markers is told before hours of measuring.
 func TestDocumentIsCheckedFirst(t *testing.T) {
-	for _, name := range tools {
-		testenv.Tool(t, name)
-	}
+	needTools(t)
 	root := t.TempDir()
 	if err := os.MkdirAll(filepath.Join(root, "clips"), 0o700); err != nil {
 		t.Fatal(err)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -69,19 +68,14 @@ func (*Decoder) NextFrame() (Image, bool) { return Image{}, true }
 // TestGovpxProgram builds the program against a stand-in and has it code and decode: its reading and writing of files is checked.
 func TestGovpxProgram(t *testing.T) {
 	testenv.Tool(t, "go")
-	b, j := newBencher(t, options{frames: 3})
-	ctx := context.Background()
-	source, err := b.decodeClip(ctx, j)
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, _, source := newSource(t, options{frames: 3})
 	checkout := t.TempDir()
 	for name, text := range map[string]string{"go.mod": "module github.com/thesyncim/govpx\n\ngo 1.24\n", "govpx.go": standIn} {
 		if err := os.WriteFile(filepath.Join(checkout, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	program, remove, err := buildGovpx(ctx, checkout)
+	program, remove, err := buildGovpx(t.Context(), checkout)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +95,7 @@ func TestGovpxProgram(t *testing.T) {
 	if _, err := os.Stat(program); err == nil {
 		t.Error("remove leaves the program")
 	}
-	if _, _, err := buildGovpx(ctx, t.TempDir()); err == nil || !strings.Contains(err.Error(), govpxVariable) {
+	if _, _, err := buildGovpx(t.Context(), t.TempDir()); err == nil || !strings.Contains(err.Error(), govpxVariable) {
 		t.Errorf("an empty folder: error %v, want one that names %s", err, govpxVariable)
 	}
 }

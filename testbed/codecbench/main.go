@@ -27,7 +27,8 @@ import (
 // The bench, in order:
 //
 //  1. Flags, tools, clips and the document are checked, so that what is missing is known at once (run).
-//  2. Each clip at each grain is one job: it is decoded to a Y4M file in memory (clips.go).
+//  2. Each clip at each grain is one job. How large its pictures are is looked at first, for the time that is left. For step 3 and
+//     again for step 4 it is decoded to a Y4M file in memory, since there is no room for the files of all (clips.go).
 //  3. Bits: vpxenc and our encoder take turns at coding it at five quantizers, ours at each effort. Each stream is decoded and
 //     measured, and the curves become BD-rates (bits.go).
 //  4. Speed, when all jobs have their bits, so that nothing else runs: by turns, every encoder codes it with one thread and with

@@ -22,12 +22,9 @@ type measurement struct {
 
 func (m measurement) score() quality.Score { return quality.Score{SSIM: m.SSIM, MSE: m.MSE} }
 
-// millisecondsPerFrame returns the CPU time of a frame.
-func (m measurement) millisecondsPerFrame() float64 { return 1000 * m.CPUSeconds / float64(m.Frames) }
-
 func (m measurement) String() string {
 	s := fmt.Sprintf("%d frames, %d kbit, SSIM %s dB, PSNR %s dB, %.1f ms/frame", m.Frames, m.Bits/1000,
-		quality.FormatDB(m.score().SSIMdB()), quality.FormatDB(m.score().PSNR()), m.millisecondsPerFrame())
+		quality.FormatDB(m.score().SSIMdB()), quality.FormatDB(m.score().PSNR()), cpuPerFrame([]measurement{m}))
 	if m.Cached {
 		s += " (cached)"
 	}

@@ -84,21 +84,16 @@ func TestLeft(t *testing.T) {
 
 // TestRepeatStream repeats a stream of ours, which must still decode.
 func TestRepeatStream(t *testing.T) {
-	b, j := newBencher(t, options{frames: 3})
-	ctx := context.Background()
-	source, err := b.decodeClip(ctx, j)
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, _, source := newSource(t, options{frames: 3})
 	once, thrice := filepath.Join(t.TempDir(), "1.ivf"), filepath.Join(t.TempDir(), "3.ivf")
-	if _, err := output(ownCommand(ctx, "encode", []string{source, once}, 40, 0, 1)); err != nil {
-		t.Fatal(err)
-	}
-	if err := repeatStream(once, thrice, 3); err != nil {
+	if _, err := output(ownCommand(t.Context(), "encode", []string{source, once}, 40, 0, 1)); err != nil {
 		t.Fatal(err)
 	}
 	header, frames, err := readStream(once)
 	if err != nil {
+		t.Fatal(err)
+	}
+	if err := repeatStream(thrice, header, frames, 3); err != nil {
 		t.Fatal(err)
 	}
 	longHeader, longFrames, err := readStream(thrice)

@@ -9,10 +9,11 @@ import (
 
 // Work is counted in bytes of pictures that vpxenc codes once. These are rough, and only for the time that is left.
 const (
-	measureWork = 2.0                                      // decoding a stream and comparing it with its source
-	speedWork   = rounds * (encoderWork + decoderWork + 3) // 3: two candidates
-	encoderWork = 8.0                                      // every encoder with one thread and with two
-	decoderWork = 4.0                                      // every decoder
+	measureWork    = 2.0 // decoding a stream and comparing it with its source
+	encoderWork    = 8.0 // every encoder with one thread and with two
+	candidatesWork = 3.0 // two candidates of each picture
+	decoderWork    = 4.0 // every decoder
+	speedWork      = rounds * (encoderWork + candidatesWork + decoderWork)
 )
 
 // effortWork is what our encoder takes.

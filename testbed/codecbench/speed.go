@@ -128,9 +128,9 @@ func (b *bencher) measureSpeed(ctx context.Context, j job, source string, r *res
 			return fmt.Errorf("two candidates: %w", err)
 		}
 		candidates = append(candidates, rate)
-		b.progress.did(work*(encoderWork+3), "%s: coded by all, two candidates at %.0f pictures/s", j, rate)
+		b.progress.did(work*(encoderWork+candidatesWork), "%s: coded by all, two candidates at %.0f pictures/s", j, rate)
 	}
-	_, frames, err := readStream(stream)
+	header, frames, err := readStream(stream)
 	if err != nil {
 		return err
 	}
@@ -140,7 +140,7 @@ func (b *bencher) measureSpeed(ctx context.Context, j job, source string, r *res
 	}
 
 	times := 1 + (extraFrames+len(frames)-1)/len(frames)
-	if err := repeatStream(stream, longStream, times); err != nil {
+	if err := repeatStream(longStream, header, frames, times); err != nil {
 		return err
 	}
 	clear(taken)

@@ -56,13 +56,9 @@ func readStream(path string) (h ivf.Header, frames [][]byte, err error) {
 	}
 }
 
-// repeatStream writes the frames of an IVF file several times over to another. The first must be a key frame.
-func repeatStream(path, repeated string, times int) error {
-	h, frames, err := readStream(path)
-	if err != nil {
-		return err
-	}
-	file, err := os.Create(repeated)
+// repeatStream writes frames several times over to an IVF file. The first must be a key frame.
+func repeatStream(path string, h ivf.Header, frames [][]byte, times int) error {
+	file, err := os.Create(path)
 	if err != nil {
 		return err
 	}

@@ -20,17 +20,14 @@ func versions(ctx context.Context, tools map[string]string) []string {
 		runtime.Version(),
 	}
 	if _, ok := tools[govpx]; ok {
-		list = append(list, "govpx "+version(ctx, `(\S+)`, "git", "-C", os.Getenv(govpxVariable), "rev-parse", "--short", "HEAD"))
+		list = append(list, "govpx "+version(ctx, `^([0-9a-f]+)\n$`, "git", "-C", os.Getenv(govpxVariable), "rev-parse", "--short", "HEAD"))
 	}
 	return list
 }
 
 // version finds a pattern's group in what a program prints.
 func version(ctx context.Context, pattern, program string, args ...string) string {
-	text, err := exec.CommandContext(ctx, program, args...).CombinedOutput()
-	if err != nil && program == "git" { // of the others some exit with 1 after their help
-		return "of unknown version"
-	}
+	text, _ := exec.CommandContext(ctx, program, args...).CombinedOutput() // some exit with 1 after their help
 	if found := regexp.MustCompile(pattern).FindSubmatch(text); found != nil {
 		return string(found[1])
 	}

@@ -22,7 +22,7 @@ func blocks() (p, q []byte) {
 	return p, q
 }
 
-// compareSizes does so for the sizes that the encoder measures.
+// compareSizes benchmarks a function of two blocks in the sizes that the encoder measures.
 func compareSizes(b *testing.B, plain, kernel func(p, q []byte, w, h int) int) {
 	p, q := blocks()
 	for _, size := range sizes[:5] {

@@ -35,15 +35,16 @@ func BenchmarkMacroblock(b *testing.B) {
 			}
 		}
 	}
+	const bytes = cols * 16 * 16 * 3 / 2
 	for _, test := range []struct {
 		name  string
 		which edges
 	}{{"outer", leftEdge | topEdge}, {"all", leftEdge | topEdge | innerEdges}} {
-		const bytes = cols * 16 * 16 * 3 / 2
 		kerneltest.Compare(b, "normal/"+test.name, bytes, row(plainNormal, test.which), row(normalMacroblock, test.which))
 		kerneltest.Compare(b, "simple/"+test.name, bytes, row(plainSimple, test.which), row(simpleMacroblock, test.which))
 	}
-	kerneltest.Compare(b, "copy only", cols*16*16*3/2, row(func(*block, *params, edges) {}, 0), row(func(*block, *params, edges) {}, 0))
+	copyOnly := row(func(*block, *params, edges) {}, 0)
+	kerneltest.Compare(b, "copy only", bytes, copyOnly, copyOnly)
 }
 
 // copyRow copies the second row of macroblocks and what filtering changes above.

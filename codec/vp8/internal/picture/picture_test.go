@@ -1,6 +1,7 @@
 package picture
 
 import (
+	"bytes"
 	"image"
 	"runtime"
 	"runtime/debug"
@@ -18,6 +19,14 @@ func fill(p *Picture, seed int) {
 			pl.Pix[i] = byte(i*31 + i>>8*17 + n*5 + seed)
 		}
 	}
+}
+
+// copies gives the bytes of the planes as they are now.
+func copies(p *Picture) (all [][]byte) {
+	for _, pl := range planes(p) {
+		all = append(all, bytes.Clone(pl.Pix))
+	}
+	return all
 }
 
 func TestSizes(t *testing.T) {
@@ -82,10 +91,7 @@ func TestExtendBorder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := NewPool(rapid.IntRange(1, 50).Draw(t, "width"), rapid.IntRange(1, 50).Draw(t, "height")).Get()
 		fill(p, rapid.Int().Draw(t, "seed"))
-		before := make([][]byte, 0, 3)
-		for _, pl := range planes(p) {
-			before = append(before, append([]byte(nil), pl.Pix...))
-		}
+		before := copies(p)
 		p.ExtendBorder()
 		for n, pl := range planes(p) {
 			for y := -Border; y < pl.Height+Border; y++ {
@@ -106,10 +112,7 @@ func TestExtendRow(t *testing.T) {
 	for row := range rows {
 		p := NewPool(40, rows*16).Get()
 		fill(p, row)
-		before := make([][]byte, 0, 3)
-		for _, pl := range planes(p) {
-			before = append(before, append([]byte(nil), pl.Pix...))
-		}
+		before := copies(p)
 		p.ExtendRow(row)
 		for n, pl := range planes(p) {
 			size := pl.Height / rows
@@ -131,7 +134,7 @@ func TestExtendRow(t *testing.T) {
 func TestIntraEdge(t *testing.T) {
 	p := NewPool(20, 40).Get()
 	fill(p, 9)
-	before := append([]byte(nil), p.Y.Pix...)
+	before := bytes.Clone(p.Y.Pix)
 	p.IntraEdge()
 	for n, pl := range planes(p) {
 		for x := -1; x < pl.Width+4; x++ { // 4 pixels beyond the last macroblock are looked at

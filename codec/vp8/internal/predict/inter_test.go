@@ -228,9 +228,9 @@ func TestCopy(t *testing.T) {
 		cols, rows := rapid.IntRange(1, 6).Draw(t, "columns"), rapid.IntRange(1, 3).Draw(t, "rows")
 		ref, got := randomPicture(t, cols*16, rows*16), randomPicture(t, cols*16, rows*16)
 		want := picture.NewPool(cols*16, rows*16).Get()
-		for i, pl := range []*picture.Plane{&want.Y, &want.U, &want.V} {
-			copy(pl.Pix, []*picture.Plane{&got.Y, &got.U, &got.V}[i].Pix)
-		}
+		copy(want.Y.Pix, got.Y.Pix)
+		copy(want.U.Pix, got.U.Pix)
+		copy(want.V.Pix, got.V.Pix)
 		row, first := rapid.IntRange(0, rows-1).Draw(t, "row"), rapid.IntRange(0, cols-1).Draw(t, "first")
 		n := rapid.IntRange(1, cols-first).Draw(t, "n")
 		Copy(got, ref, first, row, n)
