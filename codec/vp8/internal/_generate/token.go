@@ -20,6 +20,7 @@ func (k *kernels) token() {
 	pair, behind8 := k.mask("positions01", none, one), k.mask("behind8", others)
 	k.blockCosts("lumaCostsAVX2", 16, pair, behind8)
 	k.blockCosts("chromaCostsAVX2", 8, pair, behind8)
+	k.readTokens()
 }
 
 // Of a token.PosCosts: what one position's take for the three contexts, and, behind the address that kernels get, where the high

@@ -137,6 +137,43 @@ func TestReaderStaysInside(t *testing.T) {
 	})
 }
 
+// TestEndAfter: a Reader goes on behind what was loaded elsewhere, though the window has the first bits of the next byte.
+func TestEndAfter(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		data := rapid.SliceOfN(rapid.Byte(), 0, 40).Draw(t, "data")
+		before, between := rapid.IntRange(0, 300).Draw(t, "before"), rapid.IntRange(0, 300).Draw(t, "between")
+		r, want := NewReader(data), NewReader(data)
+		for range before {
+			r.Flag()
+			want.Flag()
+		}
+		run, rest := r.Begin(), r.Rest()
+		elsewhere := NewReader(rest)
+		for i := range between {
+			if run.Spare < 0 {
+				run = elsewhere.Fill(run)
+			}
+			var bit bool
+			if run, bit = run.Bool(128); bit != want.Flag() {
+				t.Fatalf("bit %d elsewhere is %v", i, bit)
+			}
+		}
+		loaded := elsewhere.pos + elsewhere.padded/8
+		if elsewhere.pos < len(rest) {
+			run.Window |= uint64(rest[elsewhere.pos]) << 48 >> uint(run.Spare)
+		}
+		r.EndAfter(run, loaded)
+		for i := range 100 {
+			if r.Overrun() != want.Overrun() {
+				t.Fatalf("overrun of %d bits, want %d", r.Overrun(), want.Overrun())
+			}
+			if bit := r.Flag(); bit != want.Flag() {
+				t.Fatalf("bit %d behind it is %v", i, bit)
+			}
+		}
+	})
+}
+
 func TestReaderOfNothing(t *testing.T) {
 	r := NewReader(nil)
 	if r.Overrun() != 0 {

@@ -155,6 +155,19 @@ func (p *Plane) Prefetch(x, y, lines int) {
 	prefetch(&p.Pix[at], p.Stride, lines)
 }
 
+// PrefetchMacroblock does so with all pixels of a macroblock, if it is the first one of its cache lines and in the picture.
+func (p *Picture) PrefetchMacroblock(col, row int) {
+	const luma, chroma = CacheLine / 16, CacheLine / 8
+	if col%luma != 0 || col*16 >= p.Y.Width {
+		return
+	}
+	p.Y.Prefetch(col*16, row*16, 16)
+	if col%chroma == 0 {
+		p.U.Prefetch(col*8, row*8, 8)
+		p.V.Prefetch(col*8, row*8, 8)
+	}
+}
+
 // ExtendBorder repeats the outermost pixels into the border.
 func (p *Picture) ExtendBorder() {
 	for row := range p.Y.Height / 16 {

@@ -90,17 +90,23 @@ func BenchmarkMacroblock(b *testing.B) {
 		s.Write(&w, &table)
 	})
 	data := w.Finish()
-	run("read", func() {
-		r := boolcoder.NewReader(data)
+	read := func(f func(r *boolcoder.Reader, probs *entropy.CoeffProbs, above, left *Context, hasY2 bool, c *Coeffs, ends *Ends) bool) func() {
+		var r boolcoder.Reader
+		var above, left Context
 		var c Coeffs
 		var ends Ends
-		eachMacroblock(count, func(i int, above, left *Context) {
-			Read(&r, &entropy.DefaultCoeff, above, left, true, &c, &ends)
-			for b, end := range ends {
-				if end > 0 {
-					*c.Block(b) = [16]int16{}
+		return func() {
+			r, left = boolcoder.NewReader(data), Context{}
+			for range count {
+				above = Context{}
+				f(&r, &entropy.DefaultCoeff, &above, &left, true, &c, &ends)
+				for b, end := range ends {
+					if end > 0 {
+						*c.Block(b) = [16]int16{}
+					}
 				}
 			}
-		})
-	})
+		}
+	}
+	kerneltest.Compare(b, "read", count, read(readGo), read(Read))
 }

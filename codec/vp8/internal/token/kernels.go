@@ -5,10 +5,25 @@ package token
 import (
 	"encoding/binary"
 	"math/bits"
+	"unsafe"
 
 	"salsify/codec/internal/simd"
+	"salsify/codec/vp8/internal/boolcoder"
 	"salsify/codec/vp8/internal/entropy"
 )
+
+// read is Read: a macroblock's tokens in one call.
+func read(r *boolcoder.Reader, probs *entropy.CoeffProbs, above, left *Context, hasY2 bool, c *Coeffs, ends *Ends) bool {
+	if !simd.Has[simd.AVX2] {
+		return readGo(r, probs, above, left, hasY2, c, ends)
+	}
+	s, rest := r.Begin(), r.Rest()
+	ends[Y2] = 0
+	window, rng, spare, loaded := readAVX2(unsafe.SliceData(rest), len(rest), s.Window, int(s.Range), s.Spare,
+		&probs[0][0][0][0], &above[0], &left[0], hasY2, &c[0], &ends[0])
+	r.EndAfter(boolcoder.Run{Window: window, Range: uint32(rng), Spare: spare}, loaded)
+	return ends.Luma() || ends.Chroma()
+}
 
 // The contexts of blocks are worked out here, a byte each in 64 bits: whether the blocks above and to the left have tokens. In
 // the kernels all blocks go side by side, as if no level were larger than 2; what the larger ones cost more is added here.

@@ -15,3 +15,9 @@ func lumaCostsAVX2(costs *uint8, levels *int16, ends *uint8, contexts *uint8, fi
 //
 //go:noescape
 func chromaCostsAVX2(costs *uint8, levels *int16, ends *uint8, contexts *uint8, first int, large *[8]uint32) (cost int, anyLarge bool)
+
+// readAVX2 is readGo, but for the end of Y2 where there is none. Of the Reader it gets the Rest and a Run, and it gives the Run
+// at the end and how many bytes it loaded, of zeros behind the Rest too.
+//
+//go:noescape
+func readAVX2(data *byte, size int, window uint64, rng int, spare int, probs *uint8, above *uint8, left *uint8, hasY2 bool, levels *int16, ends *uint8) (windowAfter uint64, rngAfter int, spareAfter int, loaded int)

@@ -424,3 +424,767 @@ done:
 	MOVQ         AX, cost+48(FP)
 	VZEROUPPER
 	RET
+
+// func readAVX2(data *byte, size int, window uint64, rng int, spare int, probs *uint8, above *uint8, left *uint8, hasY2 bool, levels *int16, ends *uint8) (windowAfter uint64, rngAfter int, spareAfter int, loaded int)
+// Requires: AVX, BMI2
+TEXT ·readAVX2(SB), NOSPLIT, $8-120
+	MOVQ    window+16(FP), BX
+	MOVQ    rng+24(FP), SI
+	MOVQ    spare+32(FP), DI
+	MOVQ    data+0(FP), R8
+	MOVQ    size+8(FP), R9
+	LEAQ    readTables<>+0(SB), AX
+	MOVQ    levels+72(FP), R11
+	MOVQ    probs+40(FP), R13
+	MOVBQZX hasY2+64(FP), R12
+	TESTQ   R12, R12
+	JEQ     withoutY2
+	MOVL    $0x00000018, R10
+	ADDQ    $+768, R11
+	ADDQ    $+264, R13
+	JMP     from0
+
+withoutY2:
+	XORL R10, R10
+	ADDQ $+792, R13
+	JMP  from0
+
+luma:
+	// It begins at position 1 where there is a Y2.
+	MOVBQZX hasY2+64(FP), R12
+	JMP     block
+
+from0:
+	XORL R12, R12
+
+block:
+	MOVQ    above+48(FP), R14
+	MOVBQZX 552(AX)(R10*1), CX
+	MOVBQZX (R14)(CX*1), DX
+	MOVQ    left+56(FP), R14
+	MOVBQZX 584(AX)(R10*1), CX
+	MOVBQZX (R14)(CX*1), CX
+	ADDQ    CX, DX
+	MOVBQZX 512(AX)(R12*1), R14
+	ADDQ    R13, R14
+
+	// 11 times the context.
+	LEAQ   (DX)(DX*4), CX
+	LEAQ   (DX)(CX*2), DX
+	ADDQ   DX, R14
+	CMPQ   DI, $0x15
+	JGE    ready1
+	CMPQ   R9, $0x08
+	JLT    slowly2
+	MOVQ   (R8), CX
+	BSWAPQ CX
+	LEAQ   8(DI), DX
+	SHRXQ  DX, CX, CX
+	ORQ    CX, BX
+	MOVL   $0x00000030, DX
+	SUBQ   DI, DX
+	SHRQ   $0x03, DX
+	ADDQ   DX, R8
+	SUBQ   DX, R9
+	LEAQ   (DI)(DX*8), DI
+	JMP    full5
+
+slowly2:
+	CMPQ DI, $0x28
+	JGT  full5
+
+another3:
+	XORL    CX, CX
+	CMPQ    R9, $0x00
+	JLE     none4
+	MOVBQZX (R8), CX
+
+none4:
+	INCQ  R8
+	DECQ  R9
+	MOVL  $0x00000030, DX
+	SUBQ  DI, DX
+	SHLXQ DX, CX, CX
+	ORQ   CX, BX
+	ADDQ  $0x08, DI
+	CMPQ  DI, $0x28
+	JLE   another3
+
+full5:
+ready1:
+	MOVBLZX (R14), CX
+	IMULL   SI, CX
+	SHRL    $0x08, CX
+	RORXQ   $0x38, BX, DX
+	CMPB    CL, DL
+	JCC     empty
+	LEAL    1(CX), DX
+	SHLQ    $0x38, DX
+	SUBQ    DX, BX
+	SUBL    CX, SI
+	MOVBLZX -1(AX)(SI*2), CX
+	MOVBLZX -2(AX)(SI*2), SI
+	SHLXQ   CX, BX, BX
+	SUBQ    CX, DI
+
+notEnd:
+	MOVBLZX 1(R14), CX
+	IMULL   SI, CX
+	SHRL    $0x08, CX
+	RORXQ   $0x38, BX, DX
+	CMPB    CL, DL
+	JCC     zero
+	LEAL    1(CX), DX
+	SHLQ    $0x38, DX
+	SUBQ    DX, BX
+	SUBL    CX, SI
+	MOVBLZX -1(AX)(SI*2), CX
+	MOVBLZX -2(AX)(SI*2), SI
+	SHLXQ   CX, BX, BX
+	SUBQ    CX, DI
+	MOVBLZX 2(R14), CX
+	IMULL   SI, CX
+	SHRL    $0x08, CX
+	RORXQ   $0x38, BX, DX
+	CMPB    CL, DL
+	JCC     one
+	LEAL    1(CX), DX
+	SHLQ    $0x38, DX
+	SUBQ    DX, BX
+	SUBL    CX, SI
+	MOVBLZX -1(AX)(SI*2), CX
+	MOVBLZX -2(AX)(SI*2), SI
+	SHLXQ   CX, BX, BX
+	SUBQ    CX, DI
+	JMP     large
+
+one:
+	MOVBLZX 1(AX)(CX*2), DX
+	MOVBLZX (AX)(CX*2), SI
+	SHLXQ   DX, BX, BX
+	SUBQ    DX, DI
+	MOVL    $0x00000001, R15
+	MOVBQZX 513(AX)(R12*1), R14
+	LEAQ    11(R14)(R13*1), R14
+
+sign:
+	MOVL  SI, CX
+	SHRL  $0x01, CX
+	RORXQ $0x38, BX, DX
+	CMPB  CL, DL
+	SBBQ  DX, DX
+	INCL  CX
+	SHLQ  $0x38, CX
+	ANDQ  DX, CX
+	SUBQ  CX, BX
+
+	// The range is cut into rng>>1 and rng less that and 1, which is rng-1>>1.
+	ADDL    DX, SI
+	SHRL    $0x01, SI
+	XORL    DX, R15
+	SUBL    DX, R15
+	MOVBLZX 1(AX)(SI*2), CX
+	MOVBLZX (AX)(SI*2), SI
+	SHLXQ   CX, BX, BX
+	SUBQ    CX, DI
+	MOVBQZX 536(AX)(R12*1), DX
+	MOVW    R15, (R11)(DX*1)
+	INCQ    R12
+	CMPQ    R12, $0x10
+	JEQ     notEmpty
+	CMPQ    DI, $0x15
+	JGE     ready6
+	CMPQ    R9, $0x08
+	JLT     slowly7
+	MOVQ    (R8), CX
+	BSWAPQ  CX
+	LEAQ    8(DI), DX
+	SHRXQ   DX, CX, CX
+	ORQ     CX, BX
+	MOVL    $0x00000030, DX
+	SUBQ    DI, DX
+	SHRQ    $0x03, DX
+	ADDQ    DX, R8
+	SUBQ    DX, R9
+	LEAQ    (DI)(DX*8), DI
+	JMP     full10
+
+slowly7:
+	CMPQ DI, $0x28
+	JGT  full10
+
+another8:
+	XORL    CX, CX
+	CMPQ    R9, $0x00
+	JLE     none9
+	MOVBQZX (R8), CX
+
+none9:
+	INCQ  R8
+	DECQ  R9
+	MOVL  $0x00000030, DX
+	SUBQ  DI, DX
+	SHLXQ DX, CX, CX
+	ORQ   CX, BX
+	ADDQ  $0x08, DI
+	CMPQ  DI, $0x28
+	JLE   another8
+
+full10:
+ready6:
+	MOVBLZX (R14), CX
+	IMULL   SI, CX
+	SHRL    $0x08, CX
+	RORXQ   $0x38, BX, DX
+	CMPB    CL, DL
+	JCC     end
+	LEAL    1(CX), DX
+	SHLQ    $0x38, DX
+	SUBQ    DX, BX
+	SUBL    CX, SI
+	MOVBLZX -1(AX)(SI*2), CX
+	MOVBLZX -2(AX)(SI*2), SI
+	SHLXQ   CX, BX, BX
+	SUBQ    CX, DI
+	JMP     notEnd
+
+zero:
+	MOVBLZX 1(AX)(CX*2), DX
+	MOVBLZX (AX)(CX*2), SI
+	SHLXQ   DX, BX, BX
+	SUBQ    DX, DI
+	MOVBQZX 513(AX)(R12*1), R14
+	LEAQ    (R14)(R13*1), R14
+	INCQ    R12
+	CMPQ    R12, $0x10
+	JEQ     notEmpty
+
+	// The block cannot end behind a zero.
+	CMPQ   DI, $0x15
+	JGE    ready11
+	CMPQ   R9, $0x08
+	JLT    slowly12
+	MOVQ   (R8), CX
+	BSWAPQ CX
+	LEAQ   8(DI), DX
+	SHRXQ  DX, CX, CX
+	ORQ    CX, BX
+	MOVL   $0x00000030, DX
+	SUBQ   DI, DX
+	SHRQ   $0x03, DX
+	ADDQ   DX, R8
+	SUBQ   DX, R9
+	LEAQ   (DI)(DX*8), DI
+	JMP    full15
+
+slowly12:
+	CMPQ DI, $0x28
+	JGT  full15
+
+another13:
+	XORL    CX, CX
+	CMPQ    R9, $0x00
+	JLE     none14
+	MOVBQZX (R8), CX
+
+none14:
+	INCQ  R8
+	DECQ  R9
+	MOVL  $0x00000030, DX
+	SUBQ  DI, DX
+	SHLXQ DX, CX, CX
+	ORQ   CX, BX
+	ADDQ  $0x08, DI
+	CMPQ  DI, $0x28
+	JLE   another13
+
+full15:
+ready11:
+	JMP notEnd
+
+end:
+	MOVBLZX 1(AX)(CX*2), DX
+	MOVBLZX (AX)(CX*2), SI
+	SHLXQ   DX, BX, BX
+	SUBQ    DX, DI
+
+notEmpty:
+	MOVQ ends+80(FP), R14
+	MOVB R12, (R14)(R10*1)
+	MOVL $0x00000001, R12
+	JMP  note
+
+empty:
+	MOVBLZX 1(AX)(CX*2), DX
+	MOVBLZX (AX)(CX*2), SI
+	SHLXQ   DX, BX, BX
+	SUBQ    DX, DI
+	XORL    R12, R12
+	MOVQ    ends+80(FP), R14
+	MOVB    R12, (R14)(R10*1)
+
+note:
+	MOVQ    above+48(FP), R14
+	MOVBQZX 552(AX)(R10*1), DX
+	MOVB    R12, (R14)(DX*1)
+	MOVQ    left+56(FP), R14
+	MOVBQZX 584(AX)(R10*1), DX
+	MOVB    R12, (R14)(DX*1)
+	ADDQ    $0x20, R11
+	INCL    R10
+	CMPL    R10, $0x10
+	JCS     luma
+	JEQ     chroma
+	CMPL    R10, $0x18
+	JCS     from0
+	JEQ     done
+
+	// It was Y2.
+	XORL R10, R10
+	MOVQ levels+72(FP), R11
+	MOVQ probs+40(FP), R13
+	JMP  luma
+
+chroma:
+	MOVQ probs+40(FP), R13
+	ADDQ $+528, R13
+	JMP  from0
+
+done:
+	MOVQ size+8(FP), AX
+	SUBQ R9, AX
+	MOVQ BX, windowAfter+88(FP)
+	MOVQ SI, rngAfter+96(FP)
+	MOVQ DI, spareAfter+104(FP)
+	MOVQ AX, loaded+112(FP)
+	VZEROUPPER
+	RET
+
+large:
+	CMPQ   R9, $0x08
+	JLT    slowly16
+	MOVQ   (R8), CX
+	BSWAPQ CX
+	LEAQ   8(DI), DX
+	SHRXQ  DX, CX, CX
+	ORQ    CX, BX
+	MOVL   $0x00000030, DX
+	SUBQ   DI, DX
+	SHRQ   $0x03, DX
+	ADDQ   DX, R8
+	SUBQ   DX, R9
+	LEAQ   (DI)(DX*8), DI
+	JMP    full19
+
+slowly16:
+	CMPQ DI, $0x28
+	JGT  full19
+
+another17:
+	XORL    CX, CX
+	CMPQ    R9, $0x00
+	JLE     none18
+	MOVBQZX (R8), CX
+
+none18:
+	INCQ  R8
+	DECQ  R9
+	MOVL  $0x00000030, DX
+	SUBQ  DI, DX
+	SHLXQ DX, CX, CX
+	ORQ   CX, BX
+	ADDQ  $0x08, DI
+	CMPQ  DI, $0x28
+	JLE   another17
+
+full19:
+	MOVBLZX 3(R14), CX
+	IMULL   SI, CX
+	SHRL    $0x08, CX
+	RORXQ   $0x38, BX, DX
+	CMPB    CL, DL
+	JCC     to4
+	LEAL    1(CX), DX
+	SHLQ    $0x38, DX
+	SUBQ    DX, BX
+	SUBL    CX, SI
+	MOVBLZX -1(AX)(SI*2), CX
+	MOVBLZX -2(AX)(SI*2), SI
+	SHLXQ   CX, BX, BX
+	SUBQ    CX, DI
+	MOVBLZX 6(R14), CX
+	IMULL   SI, CX
+	SHRL    $0x08, CX
+	RORXQ   $0x38, BX, DX
+	CMPB    CL, DL
+	JCC     categories12
+	LEAL    1(CX), DX
+	SHLQ    $0x38, DX
+	SUBQ    DX, BX
+	SUBL    CX, SI
+	MOVBLZX -1(AX)(SI*2), CX
+	MOVBLZX -2(AX)(SI*2), SI
+	SHLXQ   CX, BX, BX
+	SUBQ    CX, DI
+	MOVBLZX 8(R14), CX
+	IMULL   SI, CX
+	SHRL    $0x08, CX
+	RORXQ   $0x38, BX, DX
+	CMPB    CL, DL
+	JCC     categories34
+	LEAL    1(CX), DX
+	SHLQ    $0x38, DX
+	SUBQ    DX, BX
+	SUBL    CX, SI
+	MOVBLZX -1(AX)(SI*2), CX
+	MOVBLZX -2(AX)(SI*2), SI
+	SHLXQ   CX, BX, BX
+	SUBQ    CX, DI
+	MOVBLZX 10(R14), CX
+	IMULL   SI, CX
+	SHRL    $0x08, CX
+	RORXQ   $0x38, BX, DX
+	CMPB    CL, DL
+	JCC     category5
+	LEAL    1(CX), DX
+	SHLQ    $0x38, DX
+	SUBQ    DX, BX
+	SUBL    CX, SI
+	MOVBLZX -1(AX)(SI*2), CX
+	MOVBLZX -2(AX)(SI*2), SI
+	SHLXQ   CX, BX, BX
+	SUBQ    CX, DI
+	MOVL    $0x00000043, R15
+	LEAQ    676(AX), R14
+	JMP     extra
+
+category5:
+	MOVBLZX 1(AX)(CX*2), DX
+	MOVBLZX (AX)(CX*2), SI
+	SHLXQ   DX, BX, BX
+	SUBQ    DX, DI
+	MOVL    $0x00000023, R15
+	LEAQ    664(AX), R14
+	JMP     extra
+
+categories34:
+	MOVBLZX 1(AX)(CX*2), DX
+	MOVBLZX (AX)(CX*2), SI
+	SHLXQ   DX, BX, BX
+	SUBQ    DX, DI
+	MOVBLZX 9(R14), CX
+	IMULL   SI, CX
+	SHRL    $0x08, CX
+	RORXQ   $0x38, BX, DX
+	CMPB    CL, DL
+	JCC     category3
+	LEAL    1(CX), DX
+	SHLQ    $0x38, DX
+	SUBQ    DX, BX
+	SUBL    CX, SI
+	MOVBLZX -1(AX)(SI*2), CX
+	MOVBLZX -2(AX)(SI*2), SI
+	SHLXQ   CX, BX, BX
+	SUBQ    CX, DI
+	MOVL    $0x00000013, R15
+	LEAQ    652(AX), R14
+	JMP     extra
+
+category3:
+	MOVBLZX 1(AX)(CX*2), DX
+	MOVBLZX (AX)(CX*2), SI
+	SHLXQ   DX, BX, BX
+	SUBQ    DX, DI
+	MOVL    $0x0000000b, R15
+	LEAQ    640(AX), R14
+	JMP     extra
+
+categories12:
+	MOVBLZX 1(AX)(CX*2), DX
+	MOVBLZX (AX)(CX*2), SI
+	SHLXQ   DX, BX, BX
+	SUBQ    DX, DI
+	MOVBLZX 7(R14), CX
+	IMULL   SI, CX
+	SHRL    $0x08, CX
+	RORXQ   $0x38, BX, DX
+	CMPB    CL, DL
+	JCC     category1
+	LEAL    1(CX), DX
+	SHLQ    $0x38, DX
+	SUBQ    DX, BX
+	SUBL    CX, SI
+	MOVBLZX -1(AX)(SI*2), CX
+	MOVBLZX -2(AX)(SI*2), SI
+	SHLXQ   CX, BX, BX
+	SUBQ    CX, DI
+	MOVL    $0x00000007, R15
+	LEAQ    628(AX), R14
+	JMP     extra
+
+category1:
+	MOVBLZX 1(AX)(CX*2), DX
+	MOVBLZX (AX)(CX*2), SI
+	SHLXQ   DX, BX, BX
+	SUBQ    DX, DI
+	MOVL    $0x00000005, R15
+	LEAQ    616(AX), R14
+	JMP     extra
+
+to4:
+	MOVBLZX 1(AX)(CX*2), DX
+	MOVBLZX (AX)(CX*2), SI
+	SHLXQ   DX, BX, BX
+	SUBQ    DX, DI
+	MOVBLZX 4(R14), CX
+	IMULL   SI, CX
+	SHRL    $0x08, CX
+	RORXQ   $0x38, BX, DX
+	CMPB    CL, DL
+	JCC     two
+	LEAL    1(CX), DX
+	SHLQ    $0x38, DX
+	SUBQ    DX, BX
+	SUBL    CX, SI
+	MOVBLZX -1(AX)(SI*2), CX
+	MOVBLZX -2(AX)(SI*2), SI
+	SHLXQ   CX, BX, BX
+	SUBQ    CX, DI
+	MOVBLZX 5(R14), CX
+	IMULL   SI, CX
+	SHRL    $0x08, CX
+	RORXQ   $0x38, BX, DX
+	CMPB    CL, DL
+	JCC     three
+	LEAL    1(CX), DX
+	SHLQ    $0x38, DX
+	SUBQ    DX, BX
+	SUBL    CX, SI
+	MOVBLZX -1(AX)(SI*2), CX
+	MOVBLZX -2(AX)(SI*2), SI
+	SHLXQ   CX, BX, BX
+	SUBQ    CX, DI
+	MOVL    $0x00000004, R15
+	JMP     wasLarge
+
+three:
+	MOVBLZX 1(AX)(CX*2), DX
+	MOVBLZX (AX)(CX*2), SI
+	SHLXQ   DX, BX, BX
+	SUBQ    DX, DI
+	MOVL    $0x00000003, R15
+	JMP     wasLarge
+
+two:
+	MOVBLZX 1(AX)(CX*2), DX
+	MOVBLZX (AX)(CX*2), SI
+	SHLXQ   DX, BX, BX
+	SUBQ    DX, DI
+	MOVL    $0x00000002, R15
+	JMP     wasLarge
+
+extra:
+	XORL BP, BP
+
+extraBit:
+	CMPQ   DI, $0x15
+	JGE    ready20
+	CMPQ   R9, $0x08
+	JLT    slowly21
+	MOVQ   (R8), CX
+	BSWAPQ CX
+	LEAQ   8(DI), DX
+	SHRXQ  DX, CX, CX
+	ORQ    CX, BX
+	MOVL   $0x00000030, DX
+	SUBQ   DI, DX
+	SHRQ   $0x03, DX
+	ADDQ   DX, R8
+	SUBQ   DX, R9
+	LEAQ   (DI)(DX*8), DI
+	JMP    full24
+
+slowly21:
+	CMPQ DI, $0x28
+	JGT  full24
+
+another22:
+	XORL    CX, CX
+	CMPQ    R9, $0x00
+	JLE     none23
+	MOVBQZX (R8), CX
+
+none23:
+	INCQ  R8
+	DECQ  R9
+	MOVL  $0x00000030, DX
+	SUBQ  DI, DX
+	SHLXQ DX, CX, CX
+	ORQ   CX, BX
+	ADDQ  $0x08, DI
+	CMPQ  DI, $0x28
+	JLE   another22
+
+full24:
+ready20:
+	ADDL    BP, BP
+	MOVBLZX (R14), CX
+	IMULL   SI, CX
+	SHRL    $0x08, CX
+	RORXQ   $0x38, BX, DX
+	CMPB    CL, DL
+	JCC     extra0
+	LEAL    1(CX), DX
+	SHLQ    $0x38, DX
+	SUBQ    DX, BX
+	SUBL    CX, SI
+	MOVBLZX -1(AX)(SI*2), CX
+	MOVBLZX -2(AX)(SI*2), SI
+	SHLXQ   CX, BX, BX
+	SUBQ    CX, DI
+	INCL    BP
+	JMP     extraNext
+
+extra0:
+	MOVBLZX 1(AX)(CX*2), DX
+	MOVBLZX (AX)(CX*2), SI
+	SHLXQ   DX, BX, BX
+	SUBQ    DX, DI
+
+extraNext:
+	INCQ   R14
+	CMPB   (R14), $0x00
+	JNE    extraBit
+	ADDL   BP, R15
+	CMPQ   DI, $0x15
+	JGE    ready25
+	CMPQ   R9, $0x08
+	JLT    slowly26
+	MOVQ   (R8), CX
+	BSWAPQ CX
+	LEAQ   8(DI), DX
+	SHRXQ  DX, CX, CX
+	ORQ    CX, BX
+	MOVL   $0x00000030, DX
+	SUBQ   DI, DX
+	SHRQ   $0x03, DX
+	ADDQ   DX, R8
+	SUBQ   DX, R9
+	LEAQ   (DI)(DX*8), DI
+	JMP    full29
+
+slowly26:
+	CMPQ DI, $0x28
+	JGT  full29
+
+another27:
+	XORL    CX, CX
+	CMPQ    R9, $0x00
+	JLE     none28
+	MOVBQZX (R8), CX
+
+none28:
+	INCQ  R8
+	DECQ  R9
+	MOVL  $0x00000030, DX
+	SUBQ  DI, DX
+	SHLXQ DX, CX, CX
+	ORQ   CX, BX
+	ADDQ  $0x08, DI
+	CMPQ  DI, $0x28
+	JLE   another27
+
+full29:
+ready25:
+wasLarge:
+	MOVBQZX 513(AX)(R12*1), R14
+	LEAQ    22(R14)(R13*1), R14
+	JMP     sign
+
+DATA readTables<>+0(SB)/8, $0x057f06bf067f077f
+DATA readTables<>+8(SB)/8, $0x047f05df05bf059f
+DATA readTables<>+16(SB)/8, $0x04bf04af049f048f
+DATA readTables<>+24(SB)/8, $0x037f04ef04df04cf
+DATA readTables<>+32(SB)/8, $0x039f0397038f0387
+DATA readTables<>+40(SB)/8, $0x03bf03b703af03a7
+DATA readTables<>+48(SB)/8, $0x03df03d703cf03c7
+DATA readTables<>+56(SB)/8, $0x027f03f703ef03e7
+DATA readTables<>+64(SB)/8, $0x028f028b02870283
+DATA readTables<>+72(SB)/8, $0x029f029b02970293
+DATA readTables<>+80(SB)/8, $0x02af02ab02a702a3
+DATA readTables<>+88(SB)/8, $0x02bf02bb02b702b3
+DATA readTables<>+96(SB)/8, $0x02cf02cb02c702c3
+DATA readTables<>+104(SB)/8, $0x02df02db02d702d3
+DATA readTables<>+112(SB)/8, $0x02ef02eb02e702e3
+DATA readTables<>+120(SB)/8, $0x017f02fb02f702f3
+DATA readTables<>+128(SB)/8, $0x0187018501830181
+DATA readTables<>+136(SB)/8, $0x018f018d018b0189
+DATA readTables<>+144(SB)/8, $0x0197019501930191
+DATA readTables<>+152(SB)/8, $0x019f019d019b0199
+DATA readTables<>+160(SB)/8, $0x01a701a501a301a1
+DATA readTables<>+168(SB)/8, $0x01af01ad01ab01a9
+DATA readTables<>+176(SB)/8, $0x01b701b501b301b1
+DATA readTables<>+184(SB)/8, $0x01bf01bd01bb01b9
+DATA readTables<>+192(SB)/8, $0x01c701c501c301c1
+DATA readTables<>+200(SB)/8, $0x01cf01cd01cb01c9
+DATA readTables<>+208(SB)/8, $0x01d701d501d301d1
+DATA readTables<>+216(SB)/8, $0x01df01dd01db01d9
+DATA readTables<>+224(SB)/8, $0x01e701e501e301e1
+DATA readTables<>+232(SB)/8, $0x01ef01ed01eb01e9
+DATA readTables<>+240(SB)/8, $0x01f701f501f301f1
+DATA readTables<>+248(SB)/8, $0x007f01fd01fb01f9
+DATA readTables<>+256(SB)/8, $0x0083008200810080
+DATA readTables<>+264(SB)/8, $0x0087008600850084
+DATA readTables<>+272(SB)/8, $0x008b008a00890088
+DATA readTables<>+280(SB)/8, $0x008f008e008d008c
+DATA readTables<>+288(SB)/8, $0x0093009200910090
+DATA readTables<>+296(SB)/8, $0x0097009600950094
+DATA readTables<>+304(SB)/8, $0x009b009a00990098
+DATA readTables<>+312(SB)/8, $0x009f009e009d009c
+DATA readTables<>+320(SB)/8, $0x00a300a200a100a0
+DATA readTables<>+328(SB)/8, $0x00a700a600a500a4
+DATA readTables<>+336(SB)/8, $0x00ab00aa00a900a8
+DATA readTables<>+344(SB)/8, $0x00af00ae00ad00ac
+DATA readTables<>+352(SB)/8, $0x00b300b200b100b0
+DATA readTables<>+360(SB)/8, $0x00b700b600b500b4
+DATA readTables<>+368(SB)/8, $0x00bb00ba00b900b8
+DATA readTables<>+376(SB)/8, $0x00bf00be00bd00bc
+DATA readTables<>+384(SB)/8, $0x00c300c200c100c0
+DATA readTables<>+392(SB)/8, $0x00c700c600c500c4
+DATA readTables<>+400(SB)/8, $0x00cb00ca00c900c8
+DATA readTables<>+408(SB)/8, $0x00cf00ce00cd00cc
+DATA readTables<>+416(SB)/8, $0x00d300d200d100d0
+DATA readTables<>+424(SB)/8, $0x00d700d600d500d4
+DATA readTables<>+432(SB)/8, $0x00db00da00d900d8
+DATA readTables<>+440(SB)/8, $0x00df00de00dd00dc
+DATA readTables<>+448(SB)/8, $0x00e300e200e100e0
+DATA readTables<>+456(SB)/8, $0x00e700e600e500e4
+DATA readTables<>+464(SB)/8, $0x00eb00ea00e900e8
+DATA readTables<>+472(SB)/8, $0x00ef00ee00ed00ec
+DATA readTables<>+480(SB)/8, $0x00f300f200f100f0
+DATA readTables<>+488(SB)/8, $0x00f700f600f500f4
+DATA readTables<>+496(SB)/8, $0x00fb00fa00f900f8
+DATA readTables<>+504(SB)/8, $0x000000fe00fd00fc
+DATA readTables<>+512(SB)/8, $0xc6a584c663422100
+DATA readTables<>+520(SB)/8, $0xe7c6c6c6c6c6c6c6
+DATA readTables<>+528(SB)/8, $0x0000000000000000
+DATA readTables<>+536(SB)/8, $0x0c06040a10080200
+DATA readTables<>+544(SB)/8, $0x1e1c160e141a1812
+DATA readTables<>+552(SB)/8, $0x0302010003020100
+DATA readTables<>+560(SB)/8, $0x0302010003020100
+DATA readTables<>+568(SB)/8, $0x0706070605040504
+DATA readTables<>+576(SB)/8, $0x0000000000000008
+DATA readTables<>+584(SB)/8, $0x0101010100000000
+DATA readTables<>+592(SB)/8, $0x0303030302020202
+DATA readTables<>+600(SB)/8, $0x0707060605050404
+DATA readTables<>+608(SB)/8, $0x0000000000000008
+DATA readTables<>+616(SB)/8, $0x000000000000009f
+DATA readTables<>+624(SB)/8, $0x000091a500000000
+DATA readTables<>+632(SB)/8, $0x0000000000000000
+DATA readTables<>+640(SB)/8, $0x00000000008c94ad
+DATA readTables<>+648(SB)/8, $0x878c9bb000000000
+DATA readTables<>+656(SB)/8, $0x0000000000000000
+DATA readTables<>+664(SB)/8, $0x00000082868d9db4
+DATA readTables<>+672(SB)/8, $0xe6f3fefe00000000
+DATA readTables<>+680(SB)/8, $0x008182858c99b1c4
+GLOBL readTables<>(SB), RODATA|NOPTR, $688

@@ -80,6 +80,11 @@ func Skip(above, left *Context, hasY2 bool) {
 
 // Read reads a macroblock's coefficients into c, which must be all zero, and tells whether there were any tokens.
 func Read(r *boolcoder.Reader, probs *entropy.CoeffProbs, above, left *Context, hasY2 bool, c *Coeffs, ends *Ends) bool {
+	return read(r, probs, above, left, hasY2, c, ends)
+}
+
+// readGo is Read.
+func readGo(r *boolcoder.Reader, probs *entropy.CoeffProbs, above, left *Context, hasY2 bool, c *Coeffs, ends *Ends) bool {
 	any := uint8(0)
 	luma, first := &probs[entropy.BlockYWithDC], 0
 	ends[Y2] = 0

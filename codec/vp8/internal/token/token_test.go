@@ -5,6 +5,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"salsify/codec/internal/kerneltest"
 	"salsify/codec/vp8/internal/boolcoder"
 	"salsify/codec/vp8/internal/entropy"
 )
@@ -174,31 +175,46 @@ func spread(few []byte) *entropy.CoeffProbs {
 }
 
 func TestRead(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		data := rapid.SliceOfN(rapid.Byte(), 0, 2000).Draw(t, "data")
-		probs := spread(rapid.SliceOfN(rapid.Byte(), 0, 40).Draw(t, "probabilities"))
-		kinds := rapid.SliceOfN(rapid.Byte(), 1, 6).Draw(t, "kinds")
-		checkRead(t, data, probs, kinds)
+	kerneltest.Levels(t, func(t *testing.T) {
+		rapid.Check(t, func(t *rapid.T) {
+			data := rapid.SliceOfN(rapid.Byte(), 0, 2000).Draw(t, "data")
+			probs := spread(rapid.SliceOfN(rapid.Byte(), 0, 40).Draw(t, "probabilities"))
+			kinds := rapid.SliceOfN(rapid.Byte(), 1, 6).Draw(t, "kinds")
+			checkRead(t, data, probs, kinds)
+		})
 	})
 }
 
 // TestLargeCoefficients reads coefficients of each category's ends, which random data hardly ever has.
 func TestLargeCoefficients(t *testing.T) {
-	probs := &entropy.DefaultCoeff[entropy.BlockYWithDC]
-	for _, v := range []int{1, 2, 3, 4, 5, 6, 7, 10, 11, 18, 19, 34, 35, 66, 67, 1000, MaxMagnitude} {
-		for _, sign := range []int{1, -1} {
-			var w boolcoder.Writer
-			w.Reset(nil)
-			p := &probs[0][0]
-			writeRFC(&w, p, v, sign < 0)
-			w.Bool(false, probs[1][min(v, 2)][0]) // end of block
-			r := boolcoder.NewReader(w.Finish())
-			var out [16]int16
-			if _, end := readBlock(&r, r.Begin(), probs, 0, 0, &out); end != 1 || int(out[0]) != v*sign {
-				t.Errorf("%d is read as %d, with the end at %d", v*sign, out[0], end)
+	kerneltest.Levels(t, func(t *testing.T) {
+		probs := &entropy.DefaultCoeff[entropy.BlockYWithDC]
+		for _, v := range []int{1, 2, 3, 4, 5, 6, 7, 10, 11, 18, 19, 34, 35, 66, 67, 1000, MaxMagnitude} {
+			for _, sign := range []int{1, -1} {
+				var w boolcoder.Writer
+				w.Reset(nil)
+				writeRFC(&w, &probs[0][0], v, sign < 0)
+				w.Bool(false, probs[1][min(v, 2)][0]) // end of block
+				for b := 1; b < Y2; b++ {             // the others have no tokens
+					kind, context := entropy.BlockYWithDC, 0
+					if b >= FirstU {
+						kind = entropy.BlockChroma
+					} else if b == 1 || b == 4 {
+						context = 1
+					}
+					w.Bool(false, entropy.DefaultCoeff[kind][0][context][0])
+				}
+				r := boolcoder.NewReader(w.Finish())
+				var got, want Coeffs
+				want[0] = int16(v * sign)
+				var ends Ends
+				var above, left Context
+				if !Read(&r, &entropy.DefaultCoeff, &above, &left, false, &got, &ends) || got != want || ends != (Ends{1}) {
+					t.Errorf("%d alone is read as %v, with the ends at %v", v*sign, got, ends)
+				}
 			}
 		}
-	}
+	})
 }
 
 // writeRFC writes one token that is not the end of the block, with its extra bits and sign.
