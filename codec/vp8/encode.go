@@ -241,7 +241,8 @@ type encoder struct {
 	parts     [8][]byte
 	first     []byte
 	sizes     struct{ header, first int }
-	activity  []uint16      // of each macroblock; see segments.go
+	activity  []uint16      // of each macroblock, or of those that were looked at; see segments.go
+	measured  int           // every how many rows of macroblocks that is
 	segmap    []uint8       // the segment of each macroblock
 	progress  []rowProgress // of the rows of macroblocks; [0] is above the first
 	pace      pace

@@ -27,6 +27,7 @@ type Result struct {
 	MV         mode.MV
 	Distortion int // SAD after Integer, the chosen metric after Refine
 	WithMVCost int
+	sides      [4]int // the SADs one pixel beside, in the order of diamond, for Guess; all 0: not known
 }
 
 // costShift: Lambda is in 1/16, costs are in 1/256.
@@ -55,19 +56,19 @@ func (b *Block) try(best *Result, dx, dy int) bool {
 	if sad+cost >= best.WithMVCost {
 		return false
 	}
-	*best = Result{v, sad, sad + cost}
+	*best = Result{MV: v, Distortion: sad, WithMVCost: sad + cost}
 	return true
 }
 
-// tryRing tries four vectors around a centre, and tells whether one was better.
-func (b *Block) tryRing(best *Result, cx, cy, step int, ring *[4][2]int) (better bool) {
+// tryRing tries four vectors around a centre, and tells whether one was better, and their SADs unless one is at the picture's edge.
+func (b *Block) tryRing(best *Result, cx, cy, step int, ring *[4][2]int) (sads [4]int, better bool) {
 	if !b.inside(b.X+cx-step, b.Y+cy-step) || !b.inside(b.X+cx+step, b.Y+cy+step) {
 		for _, d := range ring {
 			better = b.try(best, cx+d[0]*step, cy+d[1]*step) || better
 		}
-		return better
+		return sads, better
 	}
-	var at, sads [4]int
+	var at [4]int
 	for i, d := range ring {
 		at[i] = b.Ref.At(b.X+cx+d[0]*step, b.Y+cy+d[1]*step)
 	}
@@ -78,14 +79,14 @@ func (b *Block) tryRing(best *Result, cx, cy, step int, ring *[4][2]int) (better
 		}
 		v := mode.MV{X: int16((cx + d[0]*step) * 4), Y: int16((cy + d[1]*step) * 4)}
 		if cost := sads[i] + b.mvCost(v); cost < best.WithMVCost {
-			*best, better = Result{v, sads[i], cost}, true
+			*best, better = Result{MV: v, Distortion: sads[i], WithMVCost: cost}, true
 		}
 	}
-	return better
+	return sads, better
 }
 
 // Integer searches whole-pixel vectors: first the candidates, then around the best of them in ever smaller steps, from step
-// pixels (a power of two) down.
+// pixels (a power of two) down. Vectors beside the best are tried diagonally too, unless the step was 1 to begin with.
 func (b *Block) Integer(candidates []mode.MV, step int) Result {
 	best := Result{WithMVCost: 1 << 40}
 	b.try(&best, 0, 0)
@@ -96,17 +97,22 @@ func (b *Block) Integer(candidates []mode.MV, step int) Result {
 			before = at
 		}
 	}
+	diagonals := step > 1
 	for ; step > 0; step >>= 1 {
 		// At each step size the centre follows the best neighbour as long as there is one.
 		for range maxMoves {
 			cx, cy := int(best.MV.X>>2), int(best.MV.Y>>2)
-			if !b.tryRing(&best, cx, cy, step, &diamond) {
+			sads, better := b.tryRing(&best, cx, cy, step, &diamond)
+			if !better {
+				best.sides = sads
 				break
 			}
 		}
 	}
-	cx, cy := int(best.MV.X>>2), int(best.MV.Y>>2)
-	b.tryRing(&best, cx, cy, 1, &corners)
+	if diagonals {
+		cx, cy := int(best.MV.X>>2), int(best.MV.Y>>2)
+		b.tryRing(&best, cx, cy, 1, &corners)
+	}
 	return best
 }
 
@@ -117,6 +123,23 @@ func (b *Block) Column(from Result, reach int) Result {
 		b.try(&from, 0, dy)
 	}
 	return from
+}
+
+// Guess gives, for what Integer found, where the best vector is likely to be, up to half a pixel beside. In each direction, the SAD is
+// taken to fall and to rise in two straight lines, as steep as it is on the steeper side.
+func (r *Result) Guess() mode.MV {
+	if r.sides == [4]int{} {
+		return r.MV
+	}
+	lowest := func(before, after int) int16 {
+		slope := max(before, after) - r.Distortion // a pixel
+		if slope <= 0 {
+			return 0
+		}
+		// Half of (before-after)/slope pixels away, rounded to quarters.
+		return int16(min(max((4*(before-after)+5*slope)/(2*slope)-2, -2), 2))
+	}
+	return r.MV.Add(mode.MV{X: lowest(r.sides[1], r.sides[2]), Y: lowest(r.sides[0], r.sides[3])})
 }
 
 // maxMoves bounds how far the centre moves at one step size.
@@ -137,7 +160,7 @@ type Scratch [4 * 256]byte
 func (b *Block) Refine(from mode.MV, diagonals bool, scratch *Scratch) Result {
 	measure := func(v mode.MV) Result {
 		d := b.Distortion(v, distortion.SATD, (*[256]byte)(scratch[:]))
-		return Result{v, d, d + b.mvCost(v)}
+		return Result{MV: v, Distortion: d, WithMVCost: d + b.mvCost(v)}
 	}
 	best := measure(from)
 	for step := int16(2); step > 0; step >>= 1 {
@@ -148,7 +171,7 @@ func (b *Block) Refine(from mode.MV, diagonals bool, scratch *Scratch) Result {
 			v := centre.Add(mode.MV{X: int16(d[0]) * step, Y: int16(d[1]) * step})
 			sides[i] = satds[i] + b.mvCost(v)
 			if sides[i] < best.WithMVCost {
-				best = Result{v, satds[i], sides[i]}
+				best = Result{MV: v, Distortion: satds[i], WithMVCost: sides[i]}
 			}
 		}
 		if diagonals {

@@ -106,6 +106,43 @@ func sad(a []byte, aStride int, b []byte, bStride, w, h int) int {
 	return distortion.SAD(a, aStride, b, bStride, w, h, math.MaxInt)
 }
 
+// TestGuess: from SADs in whole pixels alone, most vectors are guessed to a quarter of a pixel in each direction, and what lies between
+// is mostly better than what does not.
+func TestGuess(t *testing.T) {
+	guesses, near, better := 0, 0, 0
+	for seed := range uint64(5) {
+		ref := reference(seed)
+		for _, place := range places[:1] { // at edges there is none
+			for fraction := range int16(25) {
+				v := mode.MV{X: 8 + fraction%5 - 2, Y: -4 + fraction/5 - 2}
+				b := blockFrom(ref, place[0], place[1], 16, 16, v)
+				r := b.Integer([]mode.MV{{X: 8, Y: -4}}, 1)
+				guess := r.Guess()
+				off := guess.Sub(v)
+				if beside := guess.Sub(r.MV); max(beside.X, -beside.X, beside.Y, -beside.Y) > 2 {
+					t.Errorf("%v is guessed as %v, from %v", v, guess, r.MV)
+				}
+				guesses++
+				if max(off.X, -off.X, off.Y, -off.Y) <= 1 {
+					near++
+				}
+				if b.Distortion(guess, distortion.SATD, new([256]byte)) <= b.Distortion(r.MV, distortion.SATD, new([256]byte)) {
+					better++
+				}
+			}
+		}
+	}
+	if near*100 < guesses*80 || better*100 < guesses*95 {
+		t.Errorf("of %d vectors %d were guessed to a quarter, %d are better than in whole pixels", guesses, near, better)
+	}
+	// At the picture's edge not all SADs are known.
+	const edge = 4 - picture.Border
+	b := blockFrom(reference(9), edge, edge, 16, 16, mode.MV{X: 2, Y: 2})
+	if r := b.Integer(nil, 1); r.MV != (mode.MV{}) || r.Guess() != r.MV {
+		t.Errorf("at the edge %v is guessed from %v", r.Guess(), r.MV)
+	}
+}
+
 // TestQuarterPixels: a block that moved by quarter pixels is found from the whole pixel next to it.
 func TestQuarterPixels(t *testing.T) {
 	for _, size := range [][2]int{{16, 16}, {16, 8}, {8, 16}, {8, 8}, {4, 4}} {

@@ -109,6 +109,7 @@ type Speed struct {
 	IntraGate  int  // intra modes are looked at if the best one's SATD is below so many eighths of the best inter one's
 	Trellis    bool // the levels of the chosen mode come from the trellis
 	Quick      int  // if above 0: interframes' macroblocks are coded without trials, as quick.go says; how good is enough there
+	Guess      bool // fractions of vectors are not searched but guessed
 	EarlySkip  bool // a macroblock that the first candidate predicts well enough is not looked at further
 }
 
@@ -177,21 +178,11 @@ func (c *Coder) Row(tasks []Task, row int, wait, done func(n int)) {
 // less time with it, and as much with twice that.
 const ahead = 4
 
-// prefetch fetches a macroblock's pixels, and those where LAST has it, with the first macroblock of each cache line.
+// prefetch fetches a macroblock's pixels, and those where LAST has it.
 func (f *Frame) prefetch(col, row int) {
-	const luma, chroma = picture.CacheLine / 16, picture.CacheLine / 8
-	if col%luma != 0 || col >= f.Modes.Cols {
-		return
-	}
-	for _, p := range [...]*picture.Picture{f.Source, f.Refs[header.Last]} {
-		if p == nil {
-			continue
-		}
-		p.Y.Prefetch(col*16, row*16, 16)
-		if col%chroma == 0 {
-			p.U.Prefetch(col*8, row*8, 8)
-			p.V.Prefetch(col*8, row*8, 8)
-		}
+	f.Source.PrefetchMacroblock(col, row)
+	if last := f.Refs[header.Last]; last != nil {
+		last.PrefetchMacroblock(col, row)
 	}
 }
 

@@ -23,7 +23,7 @@ var (
 	thorough = Speed{Refs: 3, Step: 16, Subpel: true, Diagonals: true, Candidates: 6, Splits: 2, IntraModes: 4, BModes: 10, KeyBModes: 10, Trellis: true}
 	middling = Speed{Refs: 2, Step: 8, Subpel: true, Diagonals: true, Candidates: 2, Splits: 1, IntraModes: 1, BModes: 2, KeyBModes: 3, Trellis: true, EarlySkip: true}
 	hasty    = Speed{Refs: 1, Step: 4, Candidates: 1, IntraModes: 1, KeyBModes: 1, EarlySkip: true}
-	quick    = Speed{Refs: 1, Step: 2, Subpel: true, KeyBModes: 1, IntraModes: 1, Quick: 30}
+	quick    = Speed{Refs: 1, Step: 1, Guess: true, KeyBModes: 1, IntraModes: 1, Quick: 30, EarlySkip: true}
 )
 
 // Size of the pictures, in macroblocks.

@@ -146,7 +146,12 @@ func (c *coder) search(ref uint8) mode.MV {
 		if ref == header.Last && r.Distortion > unlike && c.sampled() {
 			r = c.block.Column(r, scrollReach)
 		}
-		if c.speed.Subpel {
+		switch {
+		case c.speed.Guess:
+			if v := r.Guess(); c.satd(c.predictionOf(ref, v)) < c.satd(c.predictionOf(ref, r.MV)) {
+				r.MV = v
+			}
+		case c.speed.Subpel:
 			r = c.block.Refine(r.MV, c.speed.Diagonals, &c.sides)
 		}
 		*found = Found{r.MV, true}

@@ -33,7 +33,11 @@ func (c *coder) tryIntra() {
 		c.predictIntra(t)
 		rank[m] = c.satd(t.p) + c.plan.SADLambda*costs.YMode[m]>>sadShift
 	}
-	uvMode, uvRate := c.chooseChroma(c.other)
+	choose := c.chooseChroma
+	if c.speed.Quick > 0 {
+		choose = c.chooseChromaQuick
+	}
+	uvMode, uvRate := choose(c.other)
 	for range c.speed.IntraModes {
 		best := 0
 		for m := range rank {
@@ -50,6 +54,9 @@ func (c *coder) tryIntra() {
 		c.scoreWhole(t)
 		c.keep()
 	}
+	if c.speed.EarlySkip && c.best.Skip {
+		return // what one mode predicts so well, 16 hardly predict better
+	}
 	if c.f.Header.Key || c.speed.BModes > 0 {
 		c.tryBPred(uvMode, uvRate)
 	}
@@ -65,6 +72,22 @@ func (c *coder) chooseChroma(t *trial) (uvMode uint8, rate int) {
 		dist := c.quantizeChroma(t)
 		if s := c.weigh(costs[m]+c.chromaRate(t), dist); s < best {
 			best, uvMode, rate = s, uint8(m), costs[m]
+		}
+	}
+	return uvMode, rate
+}
+
+// chooseChromaQuick finds the best chroma mode by SATD; t is overwritten.
+func (c *coder) chooseChromaQuick(t *trial) (uvMode uint8, rate int) {
+	best := infinite
+	costs := &c.f.Costs.Modes.UVMode
+	s := &c.source
+	for m := range costs {
+		c.predictIntraChroma(t, uint8(m))
+		p := t.p
+		satd := distortion.SATD(s.U, s.ChromaStride, p.U, p.ChromaStride, 8, 8) + distortion.SATD(s.V, s.ChromaStride, p.V, p.ChromaStride, 8, 8)
+		if cost := satd + c.plan.SADLambda*costs[m]>>sadShift; cost < best {
+			best, uvMode, rate = cost, uint8(m), costs[m]
 		}
 	}
 	return uvMode, rate
