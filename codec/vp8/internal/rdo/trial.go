@@ -143,7 +143,7 @@ func (c *coder) scoreWhole(t *trial) {
 		return
 	}
 	dist := c.quantizeLuma(t) + c.quantizeChroma(t)
-	if c.quick && t.blocks() >= manyBlocks {
+	if c.quick && t.ends.Blocks() >= manyBlocks {
 		t.Skip = false
 		return
 	}
@@ -188,15 +188,6 @@ func (c *coder) refine(t *trial) {
 	if s := c.weigh(t.rate+skip[1], c.predictionError(t)); s <= t.score {
 		t.Skip, t.score = true, s
 	}
-}
-
-// blocks tells how many of a trial's blocks have tokens.
-func (t *trial) blocks() int {
-	n := 0
-	for _, end := range t.ends {
-		n += int(min(end, 1))
-	}
-	return n
 }
 
 // anyEnd tells whether a trial has tokens at all.

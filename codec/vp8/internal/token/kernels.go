@@ -80,12 +80,6 @@ func (c *Costs) chroma(above, left *Context, levels *Coeffs, ends *Ends) int {
 	return cost
 }
 
-// notZero gives for each byte up to 128 whether it is not 0.
-func notZero(bytes uint64) uint64 {
-	const ones = 0x0101010101010101
-	return (bytes + 127*ones) >> 7 & ones
-}
-
 // addLarge is what the levels that a kernel noted cost more than those of magnitude 2.
 func addLarge(costs *[16][3]PosCosts, levels []int16, first int, contexts []uint8, large *[8]uint32) int {
 	total := 0

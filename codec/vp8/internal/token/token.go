@@ -37,6 +37,21 @@ func (e *Ends) Luma() bool {
 // Chroma tells whether any block of chroma has tokens.
 func (e *Ends) Chroma() bool { return binary.LittleEndian.Uint64(e[FirstU:]) != 0 }
 
+// Blocks tells how many blocks have tokens.
+func (e *Ends) Blocks() int {
+	n := min(uint64(e[Y2]), 1)
+	for i := 0; i < Y2; i += 8 {
+		n += notZero(binary.LittleEndian.Uint64(e[i:])) * byteOnes >> 56 // the sum of the bytes
+	}
+	return int(n)
+}
+
+// byteOnes has a 1 in each byte.
+const byteOnes = 0x0101010101010101
+
+// notZero gives for each byte up to 128 whether it is not 0.
+func notZero(bytes uint64) uint64 { return (bytes + 127*byteOnes) >> 7 & byteOnes }
+
 // Context of one side (above or left) of a macroblock: whether the nearest block of each line had tokens. Four luma lines, two
 // of U, two of V, and Y2.
 type Context [9]uint8

@@ -259,10 +259,15 @@ func FuzzRead(f *testing.F) {
 
 // TestEndsOfPlanes: each block counts for its plane.
 func TestEndsOfPlanes(t *testing.T) {
-	if e := new(Ends); e.Luma() || e.Chroma() {
+	if e := new(Ends); e.Luma() || e.Chroma() || e.Blocks() != 0 {
 		t.Error("blocks without tokens count")
 	}
+	var all Ends
 	for b := range NumBlocks {
+		all[b] = uint8(1 + b%16)
+		if n := all.Blocks(); n != b+1 {
+			t.Errorf("%d blocks count as %d", b+1, n)
+		}
 		var e Ends
 		e[b] = 16
 		chroma := b >= FirstU && b < Y2
