@@ -15,11 +15,11 @@ import (
 // This is the one place where the codec reads a clock, and the one thing on which its bytes depend beside its arguments.
 
 // rowTime is how long a row of macroblocks takes at each effort, as a multiple of effort 0, and restTime what comes behind the rows (loop
-// filter, probabilities, writing), as a multiple of all rows at effort 0: medians of four 720p clips with light grain, at quantizer
-// indices 15 and 45. Above effort 7 the rest takes twice that, a small part of the whole.
-var rowTime = [MaxEffort + 1]float64{1, 1.6, 1.9, 2.1, 2.2, 2.3, 3.2, 4.2, 6.2, 9, 23}
+// filter, probabilities, writing), as a multiple of all rows at effort 0: medians of 720p clips with light grain, of talking heads and of
+// high motion, at quantizer indices 15 and 45. Above effort 7 the rest takes twice that, a small part of the whole.
+var rowTime = [MaxEffort + 1]float64{1, 1.1, 1.8, 1.9, 2.2, 2.3, 3.2, 5, 7, 10, 26}
 
-const restTime = 0.6
+const restTime = 0.5
 
 // pace is shared by the goroutines that code a picture's rows.
 type pace struct {

@@ -44,7 +44,7 @@ var efforts = [MaxEffort + 1]effort{
 	},
 	1: {
 		rdo: rdo.Speed{
-			Quick: 28, Step: 4, Subpel: true, KeyBModes: 2, IntraModes: 1, EarlySkip: true,
+			Quick: 28, Step: 2, Guess: true, KeyBModes: 2, IntraModes: 1, EarlySkip: true,
 		},
 		filterRows: 16,
 		filterStep: 1,
