@@ -20,7 +20,7 @@ import (
 //
 //  1. The source picture is copied into whole macroblocks, unless it consists of them.
 //  2. plan decides what the frame is: key or not, which references it refreshes, its segments and quantizers.
-//  3. rdo codes every macroblock: modes, vectors, levels and the reconstruction. A deadline may lower the effort here (pace.go).
+//  3. rdo codes every macroblock: modes, vectors, levels, their symbols and the reconstruction. A deadline may lower the effort here (pace.go).
 //  4. The loop filter's level and sharpness are chosen by measuring what they leave of the error.
 //  5. The probabilities that suit the frame's symbols best are chosen, where their update pays.
 //  6. The partitions are written.
