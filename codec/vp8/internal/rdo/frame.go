@@ -91,9 +91,6 @@ func sqrt(v int) int {
 	return r
 }
 
-// NoGate is an IntraGate that lets intra modes be looked at always.
-const NoGate = 1 << 20
-
 // Speed is how much work the choice may take.
 type Speed struct {
 	Refs       int  // how many references are searched, LAST first
@@ -108,9 +105,11 @@ type Speed struct {
 	IntraModes int  // 16x16 modes to code on trial
 	IntraGate  int  // intra modes are looked at if the best one's SATD is below so many eighths of the best inter one's
 	Trellis    bool // the levels of the chosen mode come from the trellis
-	Quick      int  // if above 0: interframes' macroblocks are coded without trials, as quick.go says; how good is enough there
-	Guess      bool // fractions of vectors are not searched but guessed
-	EarlySkip  bool // a macroblock that the first candidate predicts well enough is not looked at further
+	// Quick, if above 0: interframes' macroblocks are coded without trials, as quick.go says, and chroma modes are chosen by SATD; how good
+	// is enough there.
+	Quick     int
+	Guess     bool // fractions of vectors are not searched but guessed
+	EarlySkip bool // a macroblock that the first candidate, or a 16x16 intra mode, predicts well enough is not looked at further
 }
 
 // Reset makes room for a picture of cols x rows macroblocks and forgets the vectors.

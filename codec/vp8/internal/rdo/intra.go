@@ -22,7 +22,7 @@ const (
 // tryIntra does step 4.
 func (c *coder) tryIntra() {
 	costs := &c.f.Costs.Modes
-	if gate := c.speed.IntraGate; c.best.score < infinite && gate < NoGate && c.sourceIntra()*8 > c.interCost*gate {
+	if c.best.score < infinite && c.sourceIntra()*8 > c.interCost*c.speed.IntraGate {
 		return
 	}
 	// Rank the 16x16 modes.
@@ -33,11 +33,7 @@ func (c *coder) tryIntra() {
 		c.predictIntra(t)
 		rank[m] = c.satd(t.p) + c.plan.SADLambda*costs.YMode[m]>>sadShift
 	}
-	choose := c.chooseChroma
-	if c.speed.Quick > 0 {
-		choose = c.chooseChromaQuick
-	}
-	uvMode, uvRate := choose(c.other)
+	uvMode, uvRate := c.chooseChroma(c.other)
 	for range c.speed.IntraModes {
 		best := 0
 		for m := range rank {
@@ -55,15 +51,18 @@ func (c *coder) tryIntra() {
 		c.keep()
 	}
 	if c.speed.EarlySkip && c.best.Skip {
-		return // what one mode predicts so well, 16 hardly predict better
+		return // what one mode predicts so well, one a block hardly predicts better
 	}
 	if c.f.Header.Key || c.speed.BModes > 0 {
 		c.tryBPred(uvMode, uvRate)
 	}
 }
 
-// chooseChroma finds the best chroma mode by trial; t is overwritten.
+// chooseChroma finds the best chroma mode, by trial where there is time; t is overwritten.
 func (c *coder) chooseChroma(t *trial) (uvMode uint8, rate int) {
+	if c.speed.Quick > 0 {
+		return c.chooseChromaQuick(t)
+	}
 	best := infinite
 	costs := &c.f.Costs.Modes.UVMode
 	t.Ref = header.Intra // for the dead zone
