@@ -10,11 +10,21 @@ import (
 func compare(a, b *picture.Picture, width, height int) (squaredErr uint64, ssim float64) {
 	var sum float64
 	windows := 0
-	var row [64]float64 // SSIMs: rows are measured in stretches of that many windows
+	var row [32]float64 // SSIMs: rows are measured in stretches of that many windows
 	for y := 0; y < height; y += 8 {
 		h := min(8, height-y)
 		for x := 0; x < width; x += 8 * len(row) {
 			w := min(8*len(row), width-x)
+			nx, ny := x+8*len(row), y
+			if nx >= width {
+				nx, ny = 0, y+8
+			}
+			if ny+8 <= height {
+				for i := nx; i < min(nx+8*len(row), width); i += 64 {
+					a.Y.Prefetch(i, ny, 8)
+					b.Y.Prefetch(i, ny, 8)
+				}
+			}
 			squaredErr += uint64(distortion.SSIMs(row[:], a.Y.Pix[a.Y.At(x, y):], a.Y.Stride, b.Y.Pix[b.Y.At(x, y):], b.Y.Stride, w, h))
 			if h < 8 && height > 8 {
 				continue

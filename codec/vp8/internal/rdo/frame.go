@@ -180,6 +180,7 @@ const ahead = 4
 // prefetch fetches a macroblock's pixels, and those where LAST has it.
 func (f *Frame) prefetch(col, row int) {
 	f.Source.PrefetchMacroblock(col, row)
+	f.Recon.PrefetchMacroblock(col, row)
 	if last := f.Refs[header.Last]; last != nil {
 		last.PrefetchMacroblock(col, row)
 	}
