@@ -46,7 +46,7 @@ const (
 
 // options chooses the candidates.
 func (s *Sender) options(now time.Time, source *vp8.State) []vp8.Options {
-	common := vp8.Options{Effort: s.effort.level, Goroutines: s.config.Goroutines}
+	common := vp8.Options{Effort: s.effort.level, Goroutines: s.config.Goroutines, Unscored: s.config.Unscored}
 	if !source.HasPicture() { // nothing is known of the size of a key frame; the first should be there soon
 		common.Effort = 0
 		coarse, coarsest := common, common

@@ -53,6 +53,7 @@ type Config struct {
 	MaxBitrate    bitrate.Bitrate // never send more; 0: no limit
 	MaxEffort     int             // of the codec; lowered while it takes too long
 	Goroutines    int             // that the codec may use for all candidates together; 0: 1
+	Unscored      bool            // nobody asks for the candidates' SSIM and squared error: the codec does without
 }
 
 const (

@@ -281,6 +281,7 @@ func send(ctx context.Context, o *options, stdin *os.File, screen *live.Screen) 
 		Config: sender.Config{
 			Width: width, Height: height, Interval: interval, Mode: sender.Mode(o.mode), Tolerance: o.tolerance,
 			MaxBitrate: o.maxBitrate, MaxEffort: o.effort, Goroutines: runtime.NumCPU(),
+			Unscored: o.stats == "",
 		},
 		Dial: dialer.dial,
 		Retry: func(err error) (retry, busy bool) {

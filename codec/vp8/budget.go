@@ -118,9 +118,7 @@ func fitTogether(all []*encoder, goroutines int) {
 		inParallel(len(todo), goroutines, func(i int) { todo[i].judge() })
 		todo = slices.DeleteFunc(todo, (*search).ended)
 	}
-	for _, e := range all {
-		e.deliver(e.result, e.err)
-	}
+	deliver(all, goroutines)
 }
 
 // newSearch begins with a position for step 1.

@@ -881,6 +881,33 @@ func TestStatsSSIM(t *testing.T) {
 	}
 }
 
+// TestUnscored: without the scores an encoder makes the same frames, with a quantizer and with a budget, and says that it has none.
+func TestUnscored(t *testing.T) {
+	sc := newScene(kinds[0], 160, 128, 23)
+	s := newState(t, 160, 128)
+	for i := range 2 {
+		src := sc.picture(4 + i)
+		var after *vp8.State
+		for _, o := range []vp8.Options{{FrameBytes: 1500}, {Quantizer: 40, Effort: 5}, {Quantizer: 40}} {
+			scored, next, _ := encode(t, s, src, o)
+			o.Unscored = true
+			frame, same, stats, err := vp8.Encode(s, src, o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if stats.SquaredErr != 0 || !math.IsNaN(stats.SSIM) {
+				t.Errorf("frame %d, %+v: a squared error of %d and an SSIM of %v", i, o, stats.SquaredErr, stats.SSIM)
+			}
+			if !bytes.Equal(frame, scored) {
+				t.Errorf("frame %d, %+v: not the frame that is made with scores", i, o)
+			}
+			follow(t, s, frame, same).Release()
+			after = next
+		}
+		s = after
+	}
+}
+
 // TestSteadyStateGarbage: once the pools are warm, encoding allocates no pictures (1.7 MB each at this size), only the frame and less than a
 // kilobyte; with a budget, the frames of all attempts too.
 func TestSteadyStateGarbage(t *testing.T) {

@@ -5,32 +5,34 @@ import (
 	"salsify/codec/vp8/internal/picture"
 )
 
+// Rows of windows are measured in stretches of so many, and the next stretch is fetched into the cache meanwhile: without that the
+// whole encoding takes 1 to 3 % longer at effort 0.
+const (
+	window  = 8 // pixels, each way
+	stretch = 32
+)
+
 // compare gives the squared error and the mean SSIM of the visible luma. The SSIM is an estimate in that its 8x8 windows do not
 // overlap and those that the picture cuts off are left out; a picture smaller than a window counts as a window.
 func compare(a, b *picture.Picture, width, height int) (squaredErr uint64, ssim float64) {
 	var sum float64
 	windows := 0
-	var row [32]float64 // SSIMs: rows are measured in stretches of that many windows
-	for y := 0; y < height; y += 8 {
-		h := min(8, height-y)
-		for x := 0; x < width; x += 8 * len(row) {
-			w := min(8*len(row), width-x)
-			nx, ny := x+8*len(row), y
-			if nx >= width {
-				nx, ny = 0, y+8
-			}
-			if ny+8 <= height {
-				for i := nx; i < min(nx+8*len(row), width); i += 64 {
-					a.Y.Prefetch(i, ny, 8)
-					b.Y.Prefetch(i, ny, 8)
-				}
+	var row [stretch]float64 // SSIMs
+	for y := 0; y < height; y += window {
+		h := min(window, height-y)
+		for x := 0; x < width; x += window * stretch {
+			w := min(window*stretch, width-x)
+			if next := x + window*stretch; next < width {
+				fetch(a, b, next, y, width, height)
+			} else {
+				fetch(a, b, 0, y+window, width, height)
 			}
 			squaredErr += uint64(distortion.SSIMs(row[:], a.Y.Pix[a.Y.At(x, y):], a.Y.Stride, b.Y.Pix[b.Y.At(x, y):], b.Y.Stride, w, h))
-			if h < 8 && height > 8 {
+			if h < window && height > window {
 				continue
 			}
-			whole := row[:w/8]
-			if width < 8 {
+			whole := row[:w/window]
+			if width < window {
 				whole = row[:1]
 			}
 			for _, s := range whole {
@@ -40,4 +42,15 @@ func compare(a, b *picture.Picture, width, height int) (squaredErr uint64, ssim 
 		}
 	}
 	return squaredErr, sum / float64(windows)
+}
+
+// fetch fetches the stretch of windows that begins at (x, y) into the cache, from both pictures, if it is wholly within their height.
+func fetch(a, b *picture.Picture, x, y, width, height int) {
+	if y+window > height {
+		return
+	}
+	for end := min(x+window*stretch, width); x < end; x += picture.CacheLine {
+		a.Y.Prefetch(x, y, window)
+		b.Y.Prefetch(x, y, window)
+	}
 }

@@ -36,7 +36,7 @@ var (
 var efforts = [MaxEffort + 1]effort{
 	0: {
 		rdo: rdo.Speed{
-			Quick: 40, Step: 1, Guess: true, KeyBModes: 1, IntraModes: 1, EarlySkip: true,
+			Quick: 36, Step: 1, Guess: true, KeyBModes: 1, IntraModes: 1, EarlySkip: true,
 		},
 		filterRows: 16,
 		filterStep: 1,

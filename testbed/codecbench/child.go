@@ -25,14 +25,15 @@ const childVerb = "child"
 // child runs one of these.
 func child(args []string, stdout io.Writer) error {
 	verb, files, numbers := split(args)
+	options := func(quantizer, effort, goroutines int) vp8.Options {
+		return vp8.Options{Quantizer: quantizer, Effort: effort, Goroutines: goroutines, Unscored: true} // as vpxenc without --psnr
+	}
 	switch {
 	case verb == "encode" && len(files) == 2 && len(numbers) == 3:
-		return encodeFile(files[0], files[1], vp8.Options{Quantizer: numbers[0], Effort: numbers[1], Goroutines: numbers[2]})
+		return encodeFile(files[0], files[1], options(numbers[0], numbers[1], numbers[2]))
 	case verb == "candidates" && len(files) == 1 && len(numbers) == 4:
-		first := vp8.Options{Quantizer: numbers[0], Effort: numbers[2], Goroutines: numbers[3]}
-		second := first
-		second.Quantizer = numbers[1]
-		pictures, took, err := encodeCandidates(files[0], []vp8.Options{first, second})
+		both := []vp8.Options{options(numbers[0], numbers[2], numbers[3]), options(numbers[1], numbers[2], numbers[3])}
+		pictures, took, err := encodeCandidates(files[0], both)
 		fmt.Fprintln(stdout, pictures, took.Nanoseconds())
 		return err
 	case verb == "decode" && len(files) == 1 && len(numbers) == 1:

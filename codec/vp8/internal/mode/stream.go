@@ -33,6 +33,17 @@ const (
 // Reset forgets all modes and keeps their memory.
 func (s *Stream) Reset() { s.list = s.list[:0] }
 
+// Size is the bytes that the modes take in memory.
+func (s *Stream) Size() int { return len(s.list) }
+
+// Reserve makes room for modes of that size where there never were any: to grow step by step takes several times the memory, and
+// fresh memory takes time.
+func (s *Stream) Reserve(size int) {
+	if s.list == nil {
+		s.list = make(boolcoder.List, 0, size)
+	}
+}
+
 // Add appends the modes of the macroblock a.Here.
 func (s *Stream) Add(f *header.Frame, a *Around) {
 	m := a.Here

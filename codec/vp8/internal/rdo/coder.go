@@ -47,6 +47,8 @@ type coder struct {
 	candidates  []candidate
 	intraRun    int // how many macroblocks to the left of this one, up to the first that is not, are intra coded
 	interCost   int // of the best inter candidate: SATD and rate
+	modeSize    int // of the symbols of the row that it coded last, for the room of the next
+	tokenSize   int
 	scratch     [256]byte
 	sides       motion.Scratch
 	work        [workSize]byte // 4x4 intra reconstruction with its surroundings

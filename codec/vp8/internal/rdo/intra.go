@@ -1,6 +1,8 @@
 package rdo
 
 import (
+	"slices"
+
 	"salsify/codec/vp8/internal/distortion"
 	"salsify/codec/vp8/internal/entropy"
 	"salsify/codec/vp8/internal/header"
@@ -33,6 +35,7 @@ func (c *coder) tryIntra() {
 		c.predictIntra(t)
 		rank[m] = c.satd(t.p) + c.plan.SADLambda*costs.YMode[m]>>sadShift
 	}
+	goodEnough := c.speed.Quick > 0 && slices.Min(rank[:]) <= c.enough()
 	uvMode, uvRate := c.chooseChroma(c.other)
 	for range c.speed.IntraModes {
 		best := 0
@@ -50,7 +53,7 @@ func (c *coder) tryIntra() {
 		c.scoreWhole(t)
 		c.keep()
 	}
-	if c.speed.EarlySkip && c.best.Skip {
+	if goodEnough || c.speed.EarlySkip && c.best.Skip {
 		return // what one mode predicts so well, one a block hardly predicts better
 	}
 	if c.f.Header.Key || c.speed.BModes > 0 {

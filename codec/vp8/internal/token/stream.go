@@ -153,6 +153,17 @@ func codedBlocks(hasY2 bool) []codedBlock {
 // Reset forgets all tokens and keeps their memory.
 func (s *Stream) Reset() { s.list = s.list[:0] }
 
+// Size is the bytes that the tokens take in memory.
+func (s *Stream) Size() int { return len(s.list) }
+
+// Reserve makes room for tokens of that size where there never were any: to grow step by step takes several times the memory, and
+// fresh memory takes time.
+func (s *Stream) Reserve(size int) {
+	if s.list == nil {
+		s.list = make(boolcoder.List, 0, size+maxMacroblockBytes)
+	}
+}
+
 // Add appends a macroblock's tokens and updates the contexts. ends must be what End gives (of luma blocks behind a Y2, position 0
 // does not count).
 func (s *Stream) Add(above, left *Context, hasY2 bool, c *Coeffs, ends *Ends) {
