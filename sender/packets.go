@@ -6,9 +6,6 @@ import (
 	"salsify/transport/wire"
 )
 
-// rtpClock is the rate of VP8's RTP timestamps in Hz (RFC 7741, section 6.1).
-const rtpClock = 90000
-
 // pieceSize is how many bytes of a frame a packet carries at most.
 const pieceSize = wire.MaxPayload - wire.DescriptorSize
 
@@ -43,7 +40,7 @@ func (s *Sender) send(job *Job, c *Candidate) uint64 {
 		s.buffer = wire.AppendDescriptor(s.buffer, uint16(s.frame), i == 0)
 		s.buffer = append(s.buffer, piece...)
 		s.queue = append(s.queue, wire.Packet{
-			Timestamp: timestamp(job.Picture.Captured),
+			Timestamp: Timestamp(job.Picture.Captured),
 			Marker:    i == n-1,
 			Payload:   s.buffer[begin:],
 			Fragment: wire.Fragment{
@@ -58,8 +55,9 @@ func (s *Sender) send(job *Job, c *Candidate) uint64 {
 	return s.frame
 }
 
-func timestamp(t time.Time) uint32 {
-	return uint32(uint64(t.Unix())*rtpClock + uint64(t.Nanosecond())*rtpClock/uint64(time.Second))
+// Timestamp is the RTP time stamp of a picture that was captured then.
+func Timestamp(t time.Time) uint32 {
+	return uint32(uint64(t.Unix())*wire.VideoClock + uint64(t.Nanosecond())*wire.VideoClock/uint64(time.Second))
 }
 
 // Packet returns the packet that leaves now; it counts as sent. If there is none, it returns how long to wait before asking again, or

@@ -117,7 +117,7 @@ func (s *Sender) probe(now time.Time) (*wire.Packet, time.Duration) {
 		return nil, s.stall.probe.next.Sub(now)
 	}
 	s.stall.probe.did(now, probeMax)
-	s.stall.packet = wire.Packet{Timestamp: timestamp(now), Fragment: wire.Fragment{Frame: uint16(s.frame)}}
+	s.stall.packet = wire.Packet{Timestamp: Timestamp(now), Fragment: wire.Fragment{Frame: uint16(s.frame)}}
 	s.leave(now, &s.stall.packet, 0)
 	s.stats.Probes++
 	return &s.stall.packet, 0

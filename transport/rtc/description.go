@@ -12,12 +12,15 @@ import (
 	"salsify/transport/wire"
 )
 
-// terms is what the two sides agree on in their session descriptions.
+// terms is what the two sides agree on in their session descriptions. SSRCs are of the side that wrote the description, 0 where
+// it sends nothing.
 type terms struct {
-	ufrag       string // ICE's, of the side that wrote the description
+	ufrag       string // ICE's
 	payloadType uint8  // of the video
-	ssrc        uint32 // of the video; 0 in an answer
-	extension   uint8  // ID of our header extension
+	ssrc        uint32
+	extension   uint8 // ID of our header extension
+	soundType   uint8 // payload type of the sound; 0 where there is none
+	soundSSRC   uint32
 }
 
 var (
@@ -27,63 +30,52 @@ var (
 
 // readOffer finds what a sender offers. Errors wrap errNotSDP, or errUnsupported for a sender that is not Salsify's.
 func readOffer(text string) (terms, error) {
-	t, m, err := readDescription(text)
-	if err != nil {
-		return terms{}, err
+	t, err := readDescription(text)
+	if err == nil && t.ssrc == 0 {
+		err = fmt.Errorf("%w: the offer does not give the SSRC of its video", errUnsupported)
 	}
-	if _, receives := m.Attribute("recvonly"); receives {
-		return terms{}, fmt.Errorf("%w: the offer is to receive, not to send", errUnsupported)
-	}
-	for _, a := range m.Attributes {
-		if a.Key != "ssrc" {
-			continue
-		}
-		first, _, _ := strings.Cut(a.Value, " ")
-		ssrc, err := strconv.ParseUint(first, 10, 32)
-		switch {
-		case err != nil || ssrc == 0:
-			return terms{}, fmt.Errorf("%w: ssrc %.20q", errNotSDP, first)
-		case t.ssrc == 0:
-			t.ssrc = uint32(ssrc)
-		case t.ssrc != uint32(ssrc):
-			return terms{}, fmt.Errorf("%w: the offer has several SSRCs", errUnsupported)
-		}
-	}
-	if t.ssrc == 0 {
-		return terms{}, fmt.Errorf("%w: the offer does not give its SSRC", errUnsupported)
-	}
-	return t, nil
-}
-
-// readAnswer finds what the receiver agreed to. Errors are as for readOffer.
-func readAnswer(text string) (terms, error) {
-	t, _, err := readDescription(text)
 	return t, err
 }
 
-func readDescription(text string) (t terms, m *sdp.MediaDescription, err error) {
+// readAnswer finds what the receiver agreed to. Errors are as for readOffer.
+func readAnswer(text string) (terms, error) { return readDescription(text) }
+
+// readDescription finds a stream of video, and after it one of sound or none.
+func readDescription(text string) (t terms, err error) {
 	var d sdp.SessionDescription
 	if err := d.UnmarshalString(text); err != nil {
-		return terms{}, nil, fmt.Errorf("%w: %w", errNotSDP, err)
+		return terms{}, fmt.Errorf("%w: %w", errNotSDP, err)
 	}
-	if len(d.MediaDescriptions) == 0 {
-		return terms{}, nil, fmt.Errorf("%w: no stream in it", errNotSDP)
+	streams := d.MediaDescriptions
+	if len(streams) == 0 {
+		return terms{}, fmt.Errorf("%w: no stream in it", errNotSDP)
 	}
-	if len(d.MediaDescriptions) != 1 || d.MediaDescriptions[0].MediaName.Media != "video" {
-		return terms{}, nil, fmt.Errorf("%w: need exactly one stream, of video", errUnsupported)
+	if len(streams) > 2 || streams[0].MediaName.Media != "video" || len(streams) == 2 && streams[1].MediaName.Media != "audio" {
+		return terms{}, fmt.Errorf("%w: need a stream of video, and after it one of sound or none", errUnsupported)
 	}
-	m = d.MediaDescriptions[0]
-	ufrag, ok := m.Attribute("ice-ufrag")
+	ufrag, ok := streams[0].Attribute("ice-ufrag")
 	if !ok {
 		ufrag, ok = d.Attribute("ice-ufrag")
 	}
 	if !ok || ufrag == "" {
-		return terms{}, nil, fmt.Errorf("%w: no ice-ufrag", errNotSDP)
+		return terms{}, fmt.Errorf("%w: no ice-ufrag", errNotSDP)
 	}
 	t.ufrag = ufrag
-	codec, err := d.GetCodecForPayloadType(videoType(m))
+	if err := t.readVideo(&d, streams[0]); err != nil {
+		return terms{}, err
+	}
+	if len(streams) == 2 {
+		if err := t.readSound(&d, streams[1]); err != nil {
+			return terms{}, err
+		}
+	}
+	return t, nil
+}
+
+func (t *terms) readVideo(d *sdp.SessionDescription, m *sdp.MediaDescription) (err error) {
+	codec, err := d.GetCodecForPayloadType(onlyType(m))
 	if err != nil || !strings.EqualFold(codec.Name, "VP8") || codec.ClockRate != videoClockRate {
-		return terms{}, nil, fmt.Errorf("%w: need VP8 as the only codec", errUnsupported)
+		return fmt.Errorf("%w: need VP8 as the only codec of the video", errUnsupported)
 	}
 	t.payloadType = codec.PayloadType
 	feedback := false
@@ -102,14 +94,54 @@ func readDescription(text string) (t terms, m *sdp.MediaDescription, err error) 
 		}
 	}
 	if t.extension == 0 || !feedback {
-		return terms{}, nil, fmt.Errorf("%w: need the header extension %s and the feedback %q", errUnsupported,
+		return fmt.Errorf("%w: need the header extension %s and the feedback %q", errUnsupported,
 			wire.FragmentURI, feedbackType+" "+feedbackVersion)
 	}
-	return t, m, nil
+	t.ssrc, err = readSSRC(m)
+	return err
 }
 
-// videoType returns the payload type of a stream that has only one, else one that no codec has.
-func videoType(m *sdp.MediaDescription) uint8 {
+func (t *terms) readSound(d *sdp.SessionDescription, m *sdp.MediaDescription) (err error) {
+	if m.MediaName.Port.Value == 0 { // refused
+		return nil
+	}
+	codec, err := d.GetCodecForPayloadType(onlyType(m))
+	if err != nil || !strings.EqualFold(codec.Name, "opus") || codec.ClockRate != wire.SoundClock {
+		return fmt.Errorf("%w: need Opus as the only codec of the sound", errUnsupported)
+	}
+	t.soundType = codec.PayloadType
+	if t.soundSSRC, err = readSSRC(m); err == nil && t.soundSSRC != 0 && t.soundSSRC == t.ssrc {
+		err = fmt.Errorf("%w: video and sound have the same SSRC", errNotSDP)
+	}
+	return err
+}
+
+// readSSRC returns the SSRC of a stream, 0 if it sends nothing.
+func readSSRC(m *sdp.MediaDescription) (uint32, error) {
+	if _, receives := m.Attribute("recvonly"); receives {
+		return 0, nil
+	}
+	var found uint32
+	for _, a := range m.Attributes {
+		if a.Key != "ssrc" {
+			continue
+		}
+		first, _, _ := strings.Cut(a.Value, " ")
+		ssrc, err := strconv.ParseUint(first, 10, 32)
+		switch {
+		case err != nil || ssrc == 0:
+			return 0, fmt.Errorf("%w: ssrc %.20q", errNotSDP, first)
+		case found == 0:
+			found = uint32(ssrc)
+		case found != uint32(ssrc):
+			return 0, fmt.Errorf("%w: a stream has several SSRCs", errUnsupported)
+		}
+	}
+	return found, nil
+}
+
+// onlyType returns the payload type of a stream that has only one, else one that no codec has.
+func onlyType(m *sdp.MediaDescription) uint8 {
 	if len(m.MediaName.Formats) == 1 {
 		if n, err := strconv.ParseUint(m.MediaName.Formats[0], 10, 7); err == nil {
 			return uint8(n)
@@ -119,16 +151,16 @@ func videoType(m *sdp.MediaDescription) uint8 {
 }
 
 // withCandidate returns the description with one candidate (RFC 8839, section 5.1) instead of those it had, or with none if
-// address is not valid.
+// address is not valid. The first stream has it, with which the others are bundled (RFC 8843).
 func withCandidate(text string, address netip.AddrPort) (string, error) {
 	var d sdp.SessionDescription
 	if err := d.UnmarshalString(text); err != nil {
 		return "", fmt.Errorf("%w: %w", errNotSDP, err)
 	}
 	d.Attributes = withoutCandidates(d.Attributes)
-	for _, m := range d.MediaDescriptions {
+	for i, m := range d.MediaDescriptions {
 		m.Attributes = withoutCandidates(m.Attributes)
-		if address.IsValid() {
+		if i == 0 && address.IsValid() {
 			candidate := fmt.Sprintf("1 1 udp 2130706431 %s %d typ host", address.Addr().Unmap().WithZone(""), address.Port())
 			m.WithValueAttribute("candidate", candidate).WithPropertyAttribute("end-of-candidates")
 		}

@@ -55,13 +55,7 @@ func Dial(ctx context.Context, hostport string, config DialConfig) (*Outgoing, e
 	if err != nil || host == "" {
 		return nil, fmt.Errorf("%w: %q is not HOST:PORT", ErrUnreachable, hostport)
 	}
-	o := &Outgoing{
-		log: orDiscard(config.Logger), https: newClient(host, config),
-		began: time.Now(), connected: make(chan struct{}), done: make(chan struct{}),
-	}
-	if !config.Key.IsZero() {
-		o.token = config.Key.Token()
-	}
+	o := newOutgoing(config, host)
 	if err := o.dial(ctx, hostport); err != nil {
 		o.end(err)
 		if o.session != nil {
@@ -137,28 +131,17 @@ func (o *Outgoing) open() (offer string, err error) {
 		return "", err
 	}
 	p := &path{here: senderEnd, there: receiverEnd, receive: o.receive, send: o.send, close: o.socket.conn.Close}
-	if o.peer, err = newPeer(p, false, o.log, nil); err != nil {
+	if o.peer, err = newPeer(p, false, o.log, o.buffer); err != nil {
 		return "", err
 	}
-	if o.track, err = webrtc.NewTrackLocalStaticRTP(videoCodec(), "video", "salsify"); err != nil {
+	if err := o.addTracks(); err != nil {
 		return "", err
 	}
-	transceiver, err := o.peer.AddTransceiverFromTrack(o.track,
-		webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly})
-	if err != nil {
-		return "", err
-	}
-	o.sender = transceiver.Sender()
 	o.peer.OnConnectionStateChange(o.changed)
 	description, err := o.peer.CreateOffer(nil)
 	if err != nil {
 		return "", err
 	}
-	agreed, err := readOffer(description.SDP)
-	if err != nil {
-		return "", err
-	}
-	o.ssrc = agreed.ssrc
 	return description.SDP, o.peer.SetLocalDescription(description)
 }
 
@@ -259,9 +242,15 @@ func (o *Outgoing) accept(answer string) error {
 	if err != nil {
 		return fmt.Errorf("%w: its answer: %w", ErrNotSalsify, err)
 	}
-	if err := o.prepare(agreed); err != nil {
+	ours, err := readOffer(o.peer.LocalDescription().SDP)
+	if err != nil {
 		return err
 	}
+	ours.extension = agreed.extension
+	if err := o.prepare(ours); err != nil {
+		return err
+	}
+	o.expect(agreed, agreed)
 	if answer, err = withCandidate(answer, receiverEnd); err != nil {
 		return err
 	}

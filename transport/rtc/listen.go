@@ -25,6 +25,8 @@ type ListenConfig struct {
 	Open bool
 	// Certificate is one that senders trust by themselves, such as a public one. Nil is for the one that follows from Key.
 	Certificate *tls.Certificate
+	// Answer lets sessions carry video and sound back to the sender.
+	Answer bool
 	// Logger gets details at the debug level, at a bounded rate. Nil logs nothing.
 	Logger *slog.Logger
 	// Refused, if not nil, is called when a sender is turned away. It must return soon.

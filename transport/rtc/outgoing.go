@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"log/slog"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -14,10 +12,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
-
-	"salsify/transport/wire"
 )
 
 const (
@@ -30,35 +25,36 @@ const (
 	deleteTimeout = time.Second
 )
 
-// Outgoing is a session with a receiver, at the sender.
+// Outgoing is a session with a receiver, at the sender: the side that dialled.
 type Outgoing struct {
-	log     *slog.Logger
+	media
 	https   *http.Client
 	token   string
 	session *url.URL // DELETE ends it
 	ends    *url.URL // a GET is answered when it has ended; may be nil
 	socket  *socket
 	remote  netip.AddrPort // the receiver's, for media
-	peer    *webrtc.PeerConnection
-	track   *webrtc.TrackLocalStaticRTP
-	sender  *webrtc.RTPSender
-	ssrc    uint32
-	rtp     rtp.Packet // for Send, with the extension in place
-	element [wire.FragmentSize]byte
-	scratch [maxReportPacket + 64]byte // for ReadReport
 
 	began     time.Time
 	heard     atomic.Int64 // when a datagram last came from the receiver, as time since began
-	reported  atomic.Bool  // a report has come: the receiver is done with the handshake
+	proven    atomic.Bool  // something authentic has come: the receiver is done with the handshake
 	succeeded bool         // the last datagram that receive returned was a success response; for its goroutine
 	nominated bool         // see nominate
 
 	once      sync.Once
 	connected chan struct{}
-	ending    sync.Once
-	err       error // why it ended; set before done
-	done      chan struct{}
 	releasing sync.Once
+}
+
+func newOutgoing(config DialConfig, host string) *Outgoing {
+	o := &Outgoing{
+		media: newMedia(orDiscard(config.Logger)), https: newClient(host, config), began: time.Now(), connected: make(chan struct{}),
+	}
+	if !config.Key.IsZero() {
+		o.token = config.Key.Token()
+	}
+	o.authentic = func(*inbound, uint16, note, bool) { o.proven.Store(true) }
+	return o
 }
 
 // changed follows pion.
@@ -73,18 +69,11 @@ func (o *Outgoing) changed(state webrtc.PeerConnectionState) {
 	}
 }
 
-// prepare makes the packet that Send fills in.
-func (o *Outgoing) prepare(agreed terms) error {
-	o.rtp = rtp.Packet{Header: rtp.Header{Version: 2}}
-	// The two-byte form of RFC 8285 (section 4.3): the element is too long for the other.
-	return o.rtp.SetExtensionWithProfile(agreed.extension, o.element[:], rtp.ExtensionProfileTwoByte)
-}
-
 // receive returns the next datagram that is for pion. Only those from where we send to are.
 func (o *Outgoing) receive(b []byte) (int, error) {
 	o.nominate()
 	for {
-		n, from, _, err := o.socket.read(b)
+		n, from, arrival, err := o.socket.read(b)
 		if err != nil {
 			if _, again := errors.AsType[syscall.Errno](err); again { // of one datagram, such as a message that a port is closed
 				time.Sleep(time.Millisecond)
@@ -99,8 +88,12 @@ func (o *Outgoing) receive(b []byte) (int, error) {
 		switch {
 		case d.kind == kindSTUNResponse:
 			o.succeeded = true
-		case d.kind == kindDTLS && harmlessDTLS(b[:n], o.reported.Load()):
-		case d.kind == kindSRTCP && d.ssrc == o.ssrc:
+		case d.kind == kindDTLS && harmlessDTLS(b[:n], o.proven.Load()):
+		case d.kind == kindSRTCP && o.known(d.ssrc):
+		case d.kind == kindSRTP && o.stream(d.ssrc) != nil:
+			in := o.stream(d.ssrc)
+			in.notes.put(d.sequence, from, arrival, from)
+			in.offered.Add(1)
 		default:
 			continue
 		}
@@ -127,51 +120,6 @@ func (o *Outgoing) nominate() {
 
 // send sends what pion wants sent.
 func (o *Outgoing) send(b []byte) error { return o.socket.write(b, route{remote: o.remote}) }
-
-// Send sends a packet at once, as one datagram. That it is lost on the way, or that there is no network at the moment, is no
-// error. The error is that of Err, when the session has ended. Send is for one goroutine.
-func (o *Outgoing) Send(p *wire.Packet) error {
-	select {
-	case <-o.done:
-		return o.err
-	default:
-	}
-	if len(p.Payload) > wire.MaxPayload {
-		return fmt.Errorf("a payload of %d bytes is longer than %d", len(p.Payload), wire.MaxPayload)
-	}
-	h := &o.rtp.Header
-	h.SequenceNumber, h.Timestamp, h.Marker = p.Sequence, p.Timestamp, p.Marker
-	p.Fragment.Append(o.element[:0])
-	o.rtp.Payload = p.Payload
-	if err := o.track.WriteRTP(&o.rtp); err != nil && !errors.Is(err, io.ErrClosedPipe) {
-		o.log.Debug("send", "error", err) // of the system's, such as no memory: as if lost
-	}
-	return nil
-}
-
-// ReadReport waits for the next report, copies it to buf, which must have room for MaxReport bytes, and says when it was read.
-// The error is that of Err, when the session has ended. ReadReport is for one goroutine.
-func (o *Outgoing) ReadReport(buf []byte) (n int, arrived time.Time, err error) {
-	for {
-		n, _, err := o.sender.Read(o.scratch[:])
-		arrived = time.Now()
-		switch {
-		case err == nil:
-		case errors.Is(err, io.ErrShortBuffer): // longer than any report
-			continue
-		default:
-			// The stream is closed because the session is ending.
-			<-o.done
-			return 0, time.Time{}, o.err
-		}
-		report, ok := parseReport(o.scratch[:n])
-		if !ok || len(report) > len(buf) {
-			continue
-		}
-		o.reported.Store(true)
-		return copy(buf, report), arrived, nil
-	}
-}
 
 // watch holds a GET of the session's end, so that we hear at once when the receiver says goodbye, or dies:
 //
@@ -265,12 +213,7 @@ func (o *Outgoing) supervise(cancel func()) {
 	}
 }
 
-func (o *Outgoing) end(why error) {
-	o.ending.Do(func() {
-		o.err = why
-		close(o.done)
-	})
-}
+func (o *Outgoing) end(why error) { o.finish(why) }
 
 // delete is our goodbye by HTTPS.
 func (o *Outgoing) delete() {
@@ -306,19 +249,6 @@ func (o *Outgoing) Close() error {
 	}
 	o.release()
 	return nil
-}
-
-// Done is closed when the session has ended.
-func (o *Outgoing) Done() <-chan struct{} { return o.done }
-
-// Err says why the session ended; nil before that. It wraps ErrGoodbye, ErrGone, ErrReplaced or ErrClosed.
-func (o *Outgoing) Err() error {
-	select {
-	case <-o.done:
-		return o.err
-	default:
-		return nil
-	}
 }
 
 // Remote returns the receiver's address.

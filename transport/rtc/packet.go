@@ -42,6 +42,19 @@ func (r *parser) parse(b []byte, p *wire.Packet) error {
 	return nil
 }
 
+// parseSound reads b into p, as parse does.
+func (r *parser) parseSound(b []byte, p *wire.Sound) error {
+	if err := r.rtp.Unmarshal(b); err != nil {
+		return errMalformed
+	}
+	h := &r.rtp.Header
+	if h.Version != 2 || h.PayloadType != r.payloadType || len(r.rtp.Payload) == 0 {
+		return errMalformed
+	}
+	*p = wire.Sound{Sequence: h.SequenceNumber, Timestamp: h.Timestamp, Marker: h.Marker, Payload: r.rtp.Payload}
+	return nil
+}
+
 // Our RTCP packet (RFC 3550, section 6.7): an application-defined packet with the version as its subtype. Its data are the length
 // of the report in two bytes, the report, and zeros up to a multiple of 4 bytes.
 const (

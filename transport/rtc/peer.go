@@ -17,7 +17,8 @@ import (
 
 const (
 	videoPayloadType = 96 // first of the dynamic ones; the offer's counts
-	videoClockRate   = 90000
+	videoClockRate   = wire.VideoClock
+	soundPayloadType = 111       // what browsers use
 	feedbackType     = "salsify" // a=rtcp-fb:96 salsify 1
 	feedbackVersion  = "1"
 
@@ -34,12 +35,16 @@ const (
 // bufferFactory gives pion what it writes the decrypted packets of a stream to.
 type bufferFactory = func(kind packetio.BufferPacketType, ssrc uint32) io.ReadWriteCloser
 
-// newPeer makes a PeerConnection for one video stream with our header extension and feedback, and nothing else: nothing is
-// gathered, no interceptors, one SRTP profile, so that the size of a packet is known. buffers may be nil.
+// newPeer makes a PeerConnection for a stream of video with our header extension and feedback, and one of sound, and nothing else:
+// nothing is gathered, no interceptors, one SRTP profile, so that the size of a packet is known.
 func newPeer(p *path, lite bool, logger *slog.Logger, buffers bufferFactory) (*webrtc.PeerConnection, error) {
 	var media webrtc.MediaEngine
 	codec := webrtc.RTPCodecParameters{RTPCodecCapability: videoCodec(), PayloadType: videoPayloadType}
 	if err := media.RegisterCodec(codec, webrtc.RTPCodecTypeVideo); err != nil {
+		return nil, err
+	}
+	codec = webrtc.RTPCodecParameters{RTPCodecCapability: soundCodec(), PayloadType: soundPayloadType}
+	if err := media.RegisterCodec(codec, webrtc.RTPCodecTypeAudio); err != nil {
 		return nil, err
 	}
 	extension := webrtc.RTPHeaderExtensionCapability{URI: wire.FragmentURI}
@@ -72,5 +77,12 @@ func videoCodec() webrtc.RTPCodecCapability {
 		MimeType:     webrtc.MimeTypeVP8,
 		ClockRate:    videoClockRate,
 		RTCPFeedback: []webrtc.RTCPFeedback{{Type: feedbackType, Parameter: feedbackVersion}},
+	}
+}
+
+// soundCodec is RFC 7587's, which always says two channels.
+func soundCodec() webrtc.RTPCodecCapability {
+	return webrtc.RTPCodecCapability{
+		MimeType: webrtc.MimeTypeOpus, ClockRate: wire.SoundClock, Channels: 2, SDPFmtpLine: "minptime=10;useinbandfec=1",
 	}
 }

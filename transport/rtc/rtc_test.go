@@ -190,7 +190,8 @@ func TestWhoMaySend(t *testing.T) {
 		t.Error("an open receiver does not know its sender's address")
 	}
 	// The bearer token counts, not the certificate alone.
-	o := &Outgoing{https: newClient("127.0.0.1", DialConfig{}), token: wrong.Token(), log: orDiscard(nil)}
+	o := newOutgoing(DialConfig{}, "127.0.0.1")
+	o.token = wrong.Token()
 	defer o.https.CloseIdleConnections()
 	if _, _, err := o.post(t.Context(), whipURL(l), "v=0"); !errors.Is(err, ErrWrongKey) {
 		t.Errorf("another token: %v", err)

@@ -130,7 +130,7 @@ func TestBrokenConnectionOnASilentNetwork(t *testing.T) {
 	f.blocked.Store(true)
 	time.Sleep(silence)
 	f.blocked.Store(false)
-	for before := s.packets.Load(); s.packets.Load() < before+10; {
+	for before := s.video.packets.Load(); s.video.packets.Load() < before+10; {
 		next(t, s)
 	}
 	f.kill()
@@ -213,8 +213,8 @@ func TestDeadNetworkDoesNotEndASession(t *testing.T) {
 }
 
 func drain(s *Incoming) {
-	for len(s.full) > 0 {
-		s.recycle(<-s.full)
+	for len(s.video.queue.full) > 0 {
+		s.video.queue.recycle(<-s.video.queue.full)
 	}
 }
 

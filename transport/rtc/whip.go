@@ -222,9 +222,15 @@ type endings struct {
 	}
 }
 
+// put notes an ending, unless the session's is known already.
 func (e *endings) put(session string, why error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	for _, l := range e.last {
+		if l.session == session {
+			return
+		}
+	}
 	e.last[e.next].session, e.last[e.next].why = session, why
 	e.next = (e.next + 1) % len(e.last)
 }

@@ -23,7 +23,7 @@ func whipURL(l *Listener) *url.URL {
 // offer returns what our sender offers.
 func offer(t testing.TB) string {
 	t.Helper()
-	o := &Outgoing{log: orDiscard(nil), https: newClient("", DialConfig{}), done: make(chan struct{}), connected: make(chan struct{})}
+	o := newOutgoing(DialConfig{}, "")
 	text, err := o.open()
 	if err != nil {
 		t.Fatal(err)
@@ -77,7 +77,7 @@ func TestRequests(t *testing.T) {
 		{name: "no SSRC", method: "POST", path: "/whip", contentType: sdpHeader, body: without("a=ssrc:"), status: 406},
 		{name: "no video", method: "POST", path: "/whip", contentType: sdpHeader, body: with("m=video", "m=audio"), status: 406},
 		{name: "other codec", method: "POST", path: "/whip", contentType: sdpHeader, body: with("VP8", "H264"), status: 406},
-		{name: "to receive", method: "POST", path: "/whip", contentType: sdpHeader, body: with("sendonly", "recvonly"), status: 406},
+		{name: "to receive", method: "POST", path: "/whip", contentType: sdpHeader, body: with("sendrecv", "recvonly"), status: 406},
 		{name: "no such session", method: "DELETE", path: "/whip/none", status: 404},
 		{name: "no such end", method: "GET", path: "/whip/none/end", status: 404},
 		{name: "session, get", method: "GET", path: "/whip/none", status: 405},
@@ -123,10 +123,10 @@ func TestPlainClient(t *testing.T) {
 	t.Parallel()
 	k := key.New()
 	l := listen(t, ListenConfig{Key: k})
-	o := &Outgoing{https: newClient("", DialConfig{Key: k}), token: k.Token(), log: orDiscard(nil)}
+	o := newOutgoing(DialConfig{Key: k}, "")
 	defer o.https.CloseIdleConnections()
 	const candidates = "a=candidate:1 1 udp 1 203.0.113.5 9 typ host\r\na=candidate:2 1 udp 1 x.local 9 typ host"
-	text := strings.Replace(offer(t), "a=sendonly", "a=sendonly\r\n"+candidates, 1)
+	text := strings.Replace(offer(t), "a=sendrecv", "a=sendrecv\r\n"+candidates, 1)
 	answer, address, err := o.post(t.Context(), whipURL(l), text)
 	if err != nil {
 		t.Fatal(err)
@@ -169,13 +169,13 @@ func TestDialGivesUp(t *testing.T) {
 }
 
 func FuzzOffer(f *testing.F) {
-	l, err := Listen("127.0.0.1:0", ListenConfig{Open: true})
+	l, err := Listen("127.0.0.1:0", ListenConfig{Open: true, Answer: true})
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Cleanup(func() { _ = l.Close() })
 	f.Add(offer(f))
-	f.Add(strings.Replace(offer(f), "a=sendonly", "a=sendrecv\r\na=rid:1 send\r\na=simulcast:send 1", 1))
+	f.Add(strings.Replace(offer(f), "a=sendrecv", "a=sendrecv\r\na=rid:1 send\r\na=simulcast:send 1", 1))
 	f.Fuzz(func(t *testing.T, text string) {
 		agreed, err := readOffer(text)
 		if err != nil {
