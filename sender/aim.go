@@ -81,15 +81,15 @@ func (s *Sender) quantizer(size int) int {
 func (s *Sender) aim(now time.Time) int {
 	interval := max(s.config.Interval, s.intervals.value())
 	onLink := time.Duration(aim * float64(interval))
-	full := s.path.Capacity(now).Bytes(onLink)
+	full := s.forVideo(now).Bytes(onLink)
 	if s.config.Mode == Conventional {
 		if now.Sub(s.steered) >= steering {
-			s.steered, s.steering = now, s.path.Capacity(now)
+			s.steered, s.steering = now, s.forVideo(now)
 		}
 		full = s.steering.Bytes(onLink)
 	}
 	if s.limit.rate > 0 {
-		full = min(full, int(limited*float64(s.limit.rate.Bytes(interval))))
+		full = min(full, int(limited*float64(max(0, s.limit.rate-s.beside.rate(now)).Bytes(interval))))
 	}
 	if s.config.Mode == Conventional {
 		return max(smallestAim, full)
@@ -97,7 +97,7 @@ func (s *Sender) aim(now time.Time) int {
 	if s.ledger.Cautious() {
 		full = min(full, s.survivable())
 	}
-	room := s.path.Room(now, onLink+s.effort.time()) - s.backlog()
+	room := s.path.Room(now, onLink+s.effort.time()) - s.beside.rate(now).Bytes(onLink) - s.backlog()
 	return max(smallestAim, min(full, max(room, int(steady*float64(full)))))
 }
 

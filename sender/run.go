@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"salsify/thread"
+	"salsify/transport/bitrate"
 	"salsify/transport/session"
 	"salsify/transport/wire"
 )
@@ -67,6 +68,21 @@ func (s *Session) Feed(p Picture) {
 	s.core.Picture(time.Now(), p)
 	s.lock.Unlock()
 	s.encode.Set()
+}
+
+// Beside tells the Session that so many bytes, with all headers, left now on the same path besides the video. It may be called from any
+// goroutine.
+func (s *Session) Beside(size int) {
+	s.lock.Lock()
+	s.core.Beside(time.Now(), size)
+	s.lock.Unlock()
+}
+
+// Sound says how much sound may take now, with all headers, and the share of packets that were lost of late.
+func (s *Session) Sound() (rate bitrate.Bitrate, loss float64) {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	return s.core.SoundRate(time.Now()), s.core.Loss()
 }
 
 // Snapshot returns counts and what holds now.

@@ -82,6 +82,7 @@ type Sender struct {
 	path      *capacity.Estimator
 	pacer     pacing.Pacer
 	limit     limit
+	beside    beside
 	ledger    *ledger.Sent[*vp8.State]
 	sizes     sizes
 	effort    effort
@@ -282,7 +283,7 @@ func (s *Sender) choose(now time.Time, job *Job, candidates []Candidate, budget 
 		return -1, DroppedError
 	case s.limit.rate > 0 && s.limit.left(now) <= 0 && !first:
 		return -1, DroppedFull
-	case s.config.Mode == Conventional || s.config.Mode == ConventionalCodec || first || s.drops >= maxDrops:
+	case s.config.Mode == Conventional || s.config.Mode == ConventionalCodec || first || s.drops >= maxDrops && s.soundSpares(now):
 		return least, Sent
 	default:
 		return -1, DroppedFull

@@ -21,6 +21,7 @@ type Stats struct {
 	LostPackets uint64
 	Probes      uint64
 	WireBytes   uint64 // of all packets, with IP and UDP headers
+	BesideBytes uint64 // of what left on the same path besides the video
 	Reports     uint64
 	BadReports  uint64
 }
@@ -80,6 +81,7 @@ func (s Stats) plus(t Stats) Stats {
 	s.LostPackets += t.LostPackets
 	s.Probes += t.Probes
 	s.WireBytes += t.WireBytes
+	s.BesideBytes += t.BesideBytes
 	s.Reports += t.Reports
 	s.BadReports += t.BadReports
 	return s

@@ -51,6 +51,9 @@ type Config struct {
 	// ScoreEvery is every how many-th picture shown is scored, from the first on. 0: every one.
 	ScoreEvery int
 
+	// Sound sends a packet every 20 ms beside the video, of the size that the sender allows.
+	Sound bool
+
 	Plan []Event
 	// Report, unless nil, may change or drop (nil) what the receiver reports.
 	Report func(now time.Duration, report []byte) []byte
@@ -72,6 +75,7 @@ type World struct {
 	up, down *link.Link
 
 	pictures uint64    // captured until now
+	sounds   uint64    // packets of sound sent until now
 	count    uint64    // to be captured until the end
 	wake     time.Time // of the pacer; zero: only an event wakes it
 	encoding *encoding
@@ -112,6 +116,12 @@ type packet struct {
 	p       wire.Packet
 }
 
+// sound is a packet of sound on its way.
+type sound struct{ sent time.Time }
+
+// soundFrame is how much sound a packet has.
+const soundFrame = 20 * time.Millisecond
+
 // report is a report on its way.
 type report struct {
 	session int
@@ -137,6 +147,8 @@ type Result struct {
 	Sender     sender.Snapshot
 	Receiver   receiver.Stats
 	ReportWire int // bytes that reports took on the wire
+	// SoundDelays are the one-way delays of the packets of sound, in the order in which they came.
+	SoundDelays []time.Duration
 	Up, Down   link.Counters
 	Offered    int64 // bytes that the video's link could have carried
 	InStep     error // nil: the newest state that the receiver holds is the one that the sender made
@@ -238,6 +250,9 @@ func (w *World) next() (next time.Time, ok bool) {
 	if w.pictures < w.count {
 		consider(w.pictureAt(w.pictures))
 	}
+	if w.config.Sound {
+		consider(w.soundAt(w.sounds))
+	}
 	if len(w.config.Plan) > 0 {
 		consider(w.start.Add(w.config.Plan[0].At))
 	}
@@ -268,6 +283,8 @@ func (w *World) pictureAt(n uint64) time.Time {
 	return w.start.Add(Due(n, w.config.Rate))
 }
 
+func (w *World) soundAt(n uint64) time.Time { return w.start.Add(time.Duration(n) * soundFrame) }
+
 func (w *World) step() error {
 	for len(w.config.Plan) > 0 && !w.now.Before(w.start.Add(w.config.Plan[0].At)) {
 		do := w.config.Plan[0].Do
@@ -279,9 +296,20 @@ func (w *World) step() error {
 		w.sender.Picture(w.now, sender.Picture{Captured: w.now, Number: w.pictures}) // its Image is drawn when it is encoded
 		w.pictures++
 	}
+	for w.config.Sound && !w.now.Before(w.soundAt(w.sounds)) {
+		size := w.sender.SoundRate(w.now).Bytes(soundFrame)
+		w.sender.Beside(w.now, size)
+		w.up.Send(w.now, size, &sound{sent: w.now})
+		w.sounds++
+	}
 	for _, d := range w.up.Deliver(w.now) {
-		if p := d.Payload.(*packet); p.session == w.session {
-			w.receiver.Packet(d.At, &p.p)
+		switch p := d.Payload.(type) {
+		case *sound:
+			w.result.SoundDelays = append(w.result.SoundDelays, d.At.Sub(p.sent))
+		case *packet:
+			if p.session == w.session {
+				w.receiver.Packet(d.At, &p.p)
+			}
 		}
 	}
 	for _, d := range w.down.Deliver(w.now) {

@@ -19,7 +19,7 @@ import (
 
 // The way of a packet and of what is learned from it:
 //
-//  1. Sent notes when each packet left.
+//  1. Sent notes when each packet left, Beside what left between them that no report tells of.
 //  2. Report matches arrivals to departures, in the order of sequence numbers: the base delay (base.go), the service time, and
 //     with it the estimate, bytes through per time of service, of which the last window counts.
 //  3. Report also finds the packets that are lost.
@@ -113,7 +113,20 @@ func New(config Config, now time.Time) *Estimator {
 // Sent notes that a packet of size bytes, with all headers, left now. Sequence numbers follow each other, from any first one;
 // frame is the number of the frame that the packet is a piece of, 0 for none.
 func (e *Estimator) Sent(now time.Time, sequence uint64, size int, frame uint64) {
-	e.log.add(sequence, now.Sub(e.epoch), size, frame)
+	e.log.add(sequence, now.Sub(e.epoch), size, frame, e.besideRate(now))
+}
+
+// Beside notes that bytes left now on the same path which no report will tell of, such as sound. They take their time at the link.
+func (e *Estimator) Beside(now time.Time, size int) {
+	e.log.beside.add(now.Sub(e.epoch), size, e.besideRate(now))
+}
+
+// besideRate is the rate at which the link works on what left beside the packets; where nothing did, it does not matter.
+func (e *Estimator) besideRate(now time.Time) bitrate.Bitrate {
+	if e.log.beside.bytes == 0 {
+		return 0
+	}
+	return e.Capacity(now)
 }
 
 // Report takes in what a report tells of arrivals. It returns false, and learns nothing, if the report cannot be true: it tells
@@ -182,11 +195,15 @@ func (e *Estimator) arrived(sequence uint64, at time.Duration) {
 	if e.gap { // of those before it nothing is known, so it is not known what the link worked on
 		e.gap, e.restarted = false, false
 	} else if idle < e.lastArrival || p.size >= telling {
+		size := p.size + p.still
+		if idle < e.lastArrival {
+			size = p.size + p.ahead
+		}
 		service := min(max(at-max(e.lastArrival, idle), 0), longestService)
-		e.meter.add(p.size, service, window)
-		e.quick.add(p.size, service, quickWindow)
+		e.meter.add(size, service, window)
+		e.quick.add(size, service, quickWindow)
 	}
-	e.carried.add(at, p.size)
+	e.carried.add(at, p.size+p.ahead)
 	if at >= e.lastArrival {
 		e.lastArrival = at
 	}

@@ -48,6 +48,7 @@ type packet struct {
 	sequence uint64
 	size     int
 	at       time.Duration // arrival, on the sender's clock
+	beside   bool          // no report tells of it
 }
 
 type flying struct {
@@ -77,6 +78,12 @@ func (p *path) send(bytes, full int) {
 		p.sequence++
 	}
 	p.frame++
+}
+
+// beside lets bytes leave that no report tells of.
+func (p *path) beside(size int) {
+	p.e.Beside(p.time(), size)
+	p.queue = append(p.queue, packet{size: size, beside: true})
 }
 
 // queued is how many bytes wait at the link.
@@ -127,6 +134,9 @@ func (p *path) serve(d time.Duration) {
 		at += time.Duration(need / (float64(p.rate) / 8) * float64(time.Second))
 		p.served, p.queue = 0, p.queue[1:]
 		q.at = at + p.there
+		if q.beside {
+			continue
+		}
 		if p.lost != nil && p.lost(q.sequence) {
 			continue
 		}

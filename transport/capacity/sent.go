@@ -24,6 +24,8 @@ type sentPacket struct {
 	total uint64 // bytes that had left when it had
 	frame uint64
 	size  int
+	ahead int // bytes of other packets that left between the packet before and this one
+	still int // what of that can have been at the link still when this one left, if the link was idle before
 	fate  fate
 }
 
@@ -32,11 +34,30 @@ type sentLog struct {
 	packets     [logSize]sentPacket
 	first, next uint64 // sequence numbers of the oldest packet that is remembered and of the one to come
 	total       uint64
+	beside      beside
+}
+
+// beside is what left since the last packet and is none of them: no report tells of it.
+type beside struct {
+	bytes int
+	still float64       // what of it can be at the link, if that was idle before
+	at    time.Duration // when that held
+}
+
+// left is what of it can still be at the link at a later time.
+func (b *beside) left(at time.Duration, rate bitrate.Bitrate) float64 {
+	return max(0, b.still-float64(rate)/8*(at-b.at).Seconds())
+}
+
+func (b *beside) add(at time.Duration, size int, rate bitrate.Bitrate) {
+	b.still = b.left(at, rate) + float64(size)
+	b.bytes += size
+	b.at = at
 }
 
 func (l *sentLog) empty() bool { return l.first == l.next }
 
-func (l *sentLog) add(sequence uint64, at time.Duration, size int, frame uint64) {
+func (l *sentLog) add(sequence uint64, at time.Duration, size int, frame uint64, rate bitrate.Bitrate) {
 	if sequence != l.next {
 		l.first = sequence // the first packet, or a new count
 	}
@@ -44,8 +65,11 @@ func (l *sentLog) add(sequence uint64, at time.Duration, size int, frame uint64)
 	if l.next-l.first > logSize {
 		l.first = l.next - logSize
 	}
-	l.total += uint64(size)
-	l.packets[sequence%logSize] = sentPacket{at: at, total: l.total, frame: frame, size: size}
+	l.total += uint64(l.beside.bytes + size)
+	l.packets[sequence%logSize] = sentPacket{
+		at: at, total: l.total, frame: frame, size: size, ahead: l.beside.bytes, still: int(l.beside.left(at, rate)),
+	}
+	l.beside = beside{}
 }
 
 // get returns a packet that is remembered, or nil.
@@ -63,13 +87,13 @@ func (l *sentLog) forget(before uint64) {
 	}
 }
 
-// bytesFrom is how many bytes left with that packet and those after it.
+// bytesFrom is how many bytes left with that packet and after it.
 func (l *sentLog) bytesFrom(sequence uint64) int {
 	p := l.get(max(sequence, l.first))
 	if p == nil {
 		return 0
 	}
-	return int(l.total - p.total + uint64(p.size))
+	return int(l.total-p.total) + p.size + l.beside.bytes
 }
 
 // replay moves the packets from that one on through a link of that rate, which is free at an instant, and returns how many
@@ -87,8 +111,14 @@ func (l *sentLog) replay(sequence uint64, free, until time.Duration, rate bitrat
 			queue = max(0, queue-bytesPerSecond*(min(p.at, max(until, t))-t).Seconds())
 			t = p.at
 		}
+		if queue > 0 {
+			queue += float64(p.ahead)
+		} else {
+			queue += float64(p.still)
+		}
 		queue += float64(p.size)
 	}
+	queue += float64(l.beside.bytes)
 	if until > t {
 		queue = max(0, queue-bytesPerSecond*(until-t).Seconds())
 	}
