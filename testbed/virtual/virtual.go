@@ -149,11 +149,11 @@ type Result struct {
 	ReportWire int // bytes that reports took on the wire
 	// SoundDelays are the one-way delays of the packets of sound, in the order in which they came.
 	SoundDelays []time.Duration
-	Up, Down   link.Counters
-	Offered    int64 // bytes that the video's link could have carried
-	InStep     error // nil: the newest state that the receiver holds is the one that the sender made
-	MaxQueue   int   // bytes, of the video's link
-	EndQueue   int
+	Up, Down    link.Counters
+	Offered     int64 // bytes that the video's link could have carried
+	InStep      error // nil: the newest state that the receiver holds is the one that the sender made
+	MaxQueue    int   // bytes, of the video's link
+	EndQueue    int
 }
 
 // Summary sums up what a person saw.
