@@ -39,7 +39,14 @@ type Event struct {
 	Shown   bool
 	Err     error // it could not be decoded
 	Stats   Stats
-	Picture *image.YCbCr // valid during the call
+
+	Timestamp uint32 // of RTP: when the picture was captured
+	Source    vp8.ID // of the state that it was decoded from
+	// What is valid during the call only: the frame's bytes, the state that it led to, nil if Err is set, and its picture, nil if it is not
+	// shown.
+	Data    []byte
+	State   *vp8.State
+	Picture *image.YCbCr
 }
 
 // Session is a Receiver at work over a connection.
@@ -107,6 +114,7 @@ func (s *Session) decoding(ctx context.Context) {
 			if job == nil {
 				break
 			}
+			source := job.Source.ID() // Decoded may release it
 			began := time.Now()
 			state, _, err := vp8.Decode(job.Source, job.Frame.Data)
 			now := time.Now()
@@ -118,6 +126,7 @@ func (s *Session) decoding(ctx context.Context) {
 			event := Event{
 				Frame: job.Frame.Number, First: job.Frame.First, Whole: job.Frame.Last, Decode: now.Sub(began),
 				Bytes: len(job.Frame.Data), Shown: shown, Err: err, Stats: stats,
+				Timestamp: job.Frame.Timestamp, Source: source, Data: job.Frame.Data, State: state,
 			}
 			if shown {
 				// The state may be released as soon as a newer one is there, which only this goroutine brings.

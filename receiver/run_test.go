@@ -81,7 +81,7 @@ func chain(t *testing.T, count int) []wire.Packet {
 			t.Fatalf("frame %d has %d bytes, more than a packet", i, len(frame))
 		}
 		packets[i] = wire.Packet{
-			Sequence: uint16(i + 1), Marker: true, Payload: append(wire.AppendDescriptor(nil, uint16(i+1), true), frame...),
+			Sequence: uint16(i + 1), Timestamp: uint32(i) * 3000, Marker: true, Payload: append(wire.AppendDescriptor(nil, uint16(i+1), true), frame...),
 			Fragment: wire.Fragment{Frame: uint16(i + 1), Source: wire.StateName(source[:]), Oldest: 255, Count: 1},
 		}
 		state = next
@@ -93,12 +93,19 @@ func chain(t *testing.T, count int) []wire.Packet {
 type watched struct {
 	shown  int
 	events []Event
+	states []vp8.ID // source and outcome of each frame
+	bytes  []int
 }
 
 func (w *watched) show(*image.YCbCr, time.Time) { w.shown++ }
 
 func (w *watched) observe(e Event) {
-	e.Picture = nil
+	if e.Err == nil {
+		id := e.State.ID()
+		w.states = append(w.states, e.Source, id)
+		w.bytes = append(w.bytes, len(e.Data))
+	}
+	e.Picture, e.State, e.Data = nil, nil, nil
 	w.events = append(w.events, e)
 }
 
@@ -121,6 +128,12 @@ func TestRun(t *testing.T) {
 		synctest.Wait()
 		if w.shown != 3 || len(w.events) != 3 || w.events[2].Frame != 3 || !w.events[2].Shown {
 			t.Errorf("shown %d, told %+v", w.shown, w.events)
+		}
+		for i := 1; i < 3; i++ {
+			if w.states[2*i] != w.states[2*i-1] || w.bytes[i] != len(packets[i].Payload)-wire.DescriptorSize || w.events[i].Timestamp != packets[i].Timestamp {
+				t.Errorf("frame %d goes from state %v to %v after %v, has %d bytes and the time stamp %d", i+1, w.states[2*i], w.states[2*i+1],
+					w.states[2*i-1], w.bytes[i], w.events[i].Timestamp)
+			}
 		}
 		if len(c.reports) < 3 {
 			t.Errorf("%d reports of three frames", len(c.reports))

@@ -37,6 +37,8 @@ type Stream struct {
 	Tell func(news News, err error)
 	// Observe, if not nil, is called after each picture; see NewSession.
 	Observe func(Event)
+	// Alongside, if not nil, runs beside each session, over the same connection, until its context ends: sound, and what comes back.
+	Alongside func(context.Context, Connection, *Session)
 
 	lock    sync.Mutex
 	current *Session
@@ -136,7 +138,7 @@ func (s *Stream) session(ctx context.Context, connection Connection) error {
 	s.lock.Lock()
 	s.current = session
 	s.lock.Unlock()
-	err = session.Run(ctx, connection)
+	err = s.run(ctx, session, connection)
 	snapshot := session.Snapshot()
 	s.lock.Lock()
 	s.current = nil
@@ -144,6 +146,17 @@ func (s *Stream) session(ctx context.Context, connection Connection) error {
 	s.last = snapshot
 	s.lock.Unlock()
 	return err
+}
+
+func (s *Stream) run(ctx context.Context, session *Session, connection Connection) error {
+	if s.Alongside != nil {
+		ctx, stop := context.WithCancel(ctx)
+		var beside sync.WaitGroup
+		beside.Go(func() { s.Alongside(ctx, connection, session) })
+		defer beside.Wait()
+		defer stop()
+	}
+	return session.Run(ctx, connection)
 }
 
 // Snapshot returns what holds now, and the counts of all sessions.

@@ -132,6 +132,34 @@ func TestStreamRedialsAtOnce(t *testing.T) {
 	})
 }
 
+// What runs alongside does so once for each session, over its connection, and has ended before the next begins and before Run does.
+func TestStreamAlongside(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var current Connection
+		s := newScripted(func(context.Context, int, time.Duration) (Connection, error) {
+			current = lasting(time.Second, errCrashed)
+			return current, nil
+		})
+		running, begun := 0, 0
+		s.Alongside = func(ctx context.Context, c Connection, session *Session) {
+			if c != current || session == nil || running != 0 {
+				t.Errorf("begun over %v with %v, %d are running", c, session, running)
+			}
+			begun++
+			running++
+			<-ctx.Done()
+			time.Sleep(10 * time.Millisecond) // its own end
+			running--
+		}
+		ctx, stop := context.WithTimeout(t.Context(), 2500*time.Millisecond)
+		defer stop()
+		s.Run(ctx)
+		if begun != 3 || running != 0 {
+			t.Errorf("begun %d times, want 3; %d run at the end", begun, running)
+		}
+	})
+}
+
 // Whoever is not let in at the beginning ends after a while; who was in before waits for its turn.
 func TestStreamBusy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
