@@ -30,15 +30,15 @@ type Connection interface {
 
 // Event tells an observer of a frame that was decoded.
 type Event struct {
-	At      time.Time // when its picture was handed to the display
-	Frame   uint64
-	First   time.Time // arrival of its first packet
-	Whole   time.Time // and of its last
-	Decode  time.Duration
-	Bytes   int // of the frame
-	Shown   bool
-	Err     error // it could not be decoded
-	Stats   Stats
+	At     time.Time // when its picture was handed to the display
+	Frame  uint64
+	First  time.Time // arrival of its first packet
+	Whole  time.Time // and of its last
+	Decode time.Duration
+	Bytes  int // of the frame
+	Shown  bool
+	Err    error // it could not be decoded
+	Stats  Stats
 
 	Timestamp uint32 // of RTP: when the picture was captured
 	Source    vp8.ID // of the state that it was decoded from
