@@ -14,8 +14,8 @@ import (
 	"salsify/cmd/internal/live"
 )
 
-// call runs the command as the shell would, without a terminal.
-func call(t *testing.T, arguments ...string) (code int, stdout, stderr string) {
+// command runs the command as the shell would, without a terminal.
+func command(t *testing.T, arguments ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	out, said := temporary(t), temporary(t)
 	code = run(arguments, out, said)
@@ -46,7 +46,7 @@ func contents(t *testing.T, f *os.File) string {
 
 func TestHelpTeaches(t *testing.T) {
 	for _, flag := range []string{"--help", "-h"} {
-		code, stdout, stderr := call(t, flag)
+		code, stdout, stderr := command(t, flag)
 		if code != exitOK || stderr != "" {
 			t.Errorf("%s: exit %d, stderr %q", flag, code, stderr)
 		}
@@ -83,13 +83,13 @@ func TestWrongUsage(t *testing.T) {
 		{"--display seen.mp4", "write none, a FILE.y4m, or -"},
 	}
 	for _, test := range tests {
-		code, stdout, stderr := call(t, strings.Fields(test.arguments)...)
+		code, stdout, stderr := command(t, strings.Fields(test.arguments)...)
 		if code != exitUsage || stdout != "" || !strings.Contains(stderr, test.says) || !strings.HasPrefix(stderr, "salsify-recv: ") {
 			t.Errorf("%q: exit %d, stdout %q, and it should say %q:\n%s", test.arguments, code, stdout, test.says, stderr)
 		}
 	}
 	t.Setenv("SALSIFY_KEY", "also-short")
-	if code, _, stderr := call(t); code != exitUsage || !strings.Contains(stderr, "$SALSIFY_KEY: not a key") {
+	if code, _, stderr := command(t); code != exitUsage || !strings.Contains(stderr, "$SALSIFY_KEY: not a key") {
 		t.Errorf("a bad key in the environment: exit %d\n%s", code, stderr)
 	}
 }
@@ -121,7 +121,7 @@ func TestRefusedBySystem(t *testing.T) {
 		{[]string{"--metrics", taken.Addr().String()}, "give another address to --metrics"},
 	}
 	for _, test := range tests {
-		code, _, stderr := call(t, append([]string{"--listen", "127.0.0.1:0", "--duration", "5s"}, test.arguments...)...)
+		code, _, stderr := command(t, append([]string{"--listen", "127.0.0.1:0", "--duration", "5s"}, test.arguments...)...)
 		if code != exitFailed || !strings.Contains(stderr, test.says) {
 			t.Errorf("%v: exit %d, and it should say %q:\n%s", test.arguments, code, test.says, stderr)
 		}
@@ -132,7 +132,7 @@ func TestRefusedBySystem(t *testing.T) {
 func TestInvitation(t *testing.T) {
 	t.Setenv("SALSIFY_KEY", "")
 	file := filepath.Join(t.TempDir(), "key")
-	code, _, stderr := call(t, "--listen", "127.0.0.1:0", "--duration", "1ms", "--key-file", file, "--show-token")
+	code, _, stderr := command(t, "--listen", "127.0.0.1:0", "--duration", "1ms", "--key-file", file, "--show-token")
 	if code != exitOK {
 		t.Fatalf("exit %d\n%s", code, stderr)
 	}
@@ -155,7 +155,7 @@ func TestInvitation(t *testing.T) {
 	if port == 0 {
 		t.Errorf("no port in:\n%s", stderr)
 	}
-	code, _, stderr = call(t, "--listen", ":0", "--duration", "1ms", "--open")
+	code, _, stderr = command(t, "--listen", ":0", "--duration", "1ms", "--open")
 	if code != exitOK || !strings.Contains(stderr, "warning: --open lets anyone") || strings.Contains(stderr, "--key") {
 		t.Errorf("--open: exit %d\n%s", code, stderr)
 	}

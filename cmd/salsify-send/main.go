@@ -9,9 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"math"
 	"net"
 	"os"
 	"os/signal"
@@ -25,11 +23,10 @@ import (
 	"golang.org/x/term"
 
 	"salsify/capture"
+	"salsify/cmd/internal/call"
 	"salsify/cmd/internal/live"
 	"salsify/cmd/internal/metrics"
-	"salsify/codec/vp8"
 	"salsify/sender"
-	"salsify/transport/bitrate"
 	"salsify/transport/rtc"
 	"salsify/transport/rtc/key"
 )
@@ -70,28 +67,22 @@ Flags:
 `
 
 type options struct {
-	size        string
-	rate        float64
-	loop        bool
+	call.Filming
 	key         string
 	publicCert  bool
-	maxBitrate  bitrate.Bitrate
-	tolerance   time.Duration
 	mode        string
-	effort      int
+	display     string
 	record      string
 	duration    time.Duration
 	stats       string
 	metrics     string
 	logLevel    string
 	verbose     bool
-	source      string
 	destination string
 
 	// What parse made of the texts above:
-	width, height int // 0: the source's own
-	secret        key.Key
-	level         slog.Level
+	secret key.Key
+	level  slog.Level
 }
 
 func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
@@ -132,14 +123,9 @@ func flags(o *options) *pflag.FlagSet {
 	f.StringVar(&o.key, "key", os.Getenv("SALSIFY_KEY"), "the receiver's `KEY`; without one, anybody on the way could be the receiver")
 	f.Lookup("key").DefValue = ""
 	f.BoolVar(&o.publicCert, "public-cert", false, "the receiver has a public certificate (its --tls-cert), to be checked by its host name")
-	f.StringVar(&o.size, "size", "", "picture size `WxH` of test: (default 1280x720)")
-	f.Float64Var(&o.rate, "rate", 0, "pictures a second (default: the source's own, 30 for test:)")
-	f.BoolVar(&o.loop, "loop", false, "play a file forwards and backwards without end")
-	f.Var(&o.maxBitrate, "max-bitrate", "never send faster, such as 2.5M or 800k (default: what the network carries)")
-	f.Lookup("max-bitrate").DefValue = ""
-	f.DurationVar(&o.tolerance, "tolerance", sender.DefaultTolerance, "the delay on the network that a picture may have")
-	f.IntVar(&o.effort, "effort", sender.DefaultMaxEffort, "work for each picture, 0 to 10; lowered by itself when the processor is too slow")
+	o.AddFlags(f)
 	f.StringVar(&o.mode, "mode", string(sender.Salsify), "how to decide: salsify, or for comparison single, conventional-codec, conventional")
+	f.StringVar(&o.display, "display", "none", "where to show what the receiver sends back: none, a `FILE.y4m`, or - for YUV4MPEG2 on standard output")
 	f.DurationVar(&o.duration, "duration", 0, "stop after this time, such as 30s (default: at the end of the source, or at Ctrl-C)")
 	f.StringVar(&o.record, "record", "", "write what is sent to this `FILE.ivf`")
 	f.StringVar(&o.stats, "stats", "", "write a JSON line for every picture to this `FILE` (docs/endpoint.md)")
@@ -157,7 +143,7 @@ func parse(arguments []string) (*options, error) {
 	}
 	switch f.NArg() {
 	case 2:
-		o.source, o.destination = f.Arg(0), f.Arg(1)
+		o.Source, o.destination = f.Arg(0), f.Arg(1)
 	case 0:
 		return nil, errors.New("SOURCE and HOST:PORT are missing, such as: salsify-send test: localhost:9000")
 	case 1:
@@ -171,20 +157,12 @@ func parse(arguments []string) (*options, error) {
 	return o, nil
 }
 
-// Bounds of flags.
-const (
-	minTolerance, maxTolerance = 10 * time.Millisecond, 10 * time.Second
-	minRate, maxRate           = 0.1, 240 // pictures a second
-	// minMaxBitrate is a packet a second, with room for reports: less is a unit forgotten.
-	minMaxBitrate = 16 * bitrate.KbitPerSecond
-)
-
 // check finds values that make no sense, and reads those that are texts. keyFlag tells that the key is that of --key.
 func (o *options) check(keyFlag bool) (err error) {
 	if o.destination, err = destination(o.destination); err != nil {
 		return err
 	}
-	if o.width, o.height, err = parseSize(o.size); err != nil {
+	if err := o.Check(); err != nil {
 		return err
 	}
 	if err := o.level.UnmarshalText([]byte(o.logLevel)); err != nil {
@@ -200,16 +178,8 @@ func (o *options) check(keyFlag bool) (err error) {
 		}
 	}
 	switch {
-	case o.effort < vp8.MinEffort || o.effort > vp8.MaxEffort:
-		return fmt.Errorf("--effort is %d: give %d to %d", o.effort, vp8.MinEffort, vp8.MaxEffort)
-	case o.tolerance < minTolerance || o.tolerance > maxTolerance:
-		return fmt.Errorf("--tolerance is %v: give %v to %v", o.tolerance, minTolerance, maxTolerance)
-	case o.rate != 0 && (o.rate < minRate || o.rate > maxRate) || math.IsNaN(o.rate):
-		return fmt.Errorf("--rate is %v: give %v to %v pictures a second", o.rate, minRate, maxRate)
 	case o.duration < 0:
 		return fmt.Errorf("--duration is %v: give a time such as 30s", o.duration)
-	case o.maxBitrate != 0 && o.maxBitrate < minMaxBitrate:
-		return fmt.Errorf("--max-bitrate is %v: give %v or more, with its unit, such as 800k or 2.5M", o.maxBitrate, minMaxBitrate)
 	case o.metrics != "" && !metrics.Address(o.metrics):
 		return fmt.Errorf("--metrics is %q: write [HOST]:PORT, such as localhost:9101", o.metrics)
 	}
@@ -240,23 +210,9 @@ func destination(text string) (string, error) {
 	return net.JoinHostPort(host, port), nil
 }
 
-// parseSize reads "WxH"; empty is the source's own size.
-func parseSize(s string) (width, height int, err error) {
-	if s == "" {
-		return 0, 0, nil
-	}
-	var rest string
-	n, _ := fmt.Sscanf(s+" .", "%dx%d %s", &width, &height, &rest)
-	if n != 3 || rest != "." || min(width, height) < capture.MinSize || max(width, height) > capture.MaxSize {
-		return 0, 0, fmt.Errorf("--size is %q: write WIDTHxHEIGHT, each %d to %d, such as 1280x720",
-			s, capture.MinSize, capture.MaxSize)
-	}
-	return width, height, nil
-}
-
 // send does steps 1 to 4.
 func send(ctx context.Context, o *options, stdin *os.File, screen *live.Screen) error {
-	source, err := openSource(ctx, o, stdin)
+	source, err := o.Open(ctx, stdin)
 	if err != nil {
 		if ctx.Err() != nil {
 			screen.Say("ended before the first picture")
@@ -265,25 +221,19 @@ func send(ctx context.Context, o *options, stdin *os.File, screen *live.Screen) 
 		return err
 	}
 	defer source.Close()
-	width, height := source.Size()
-	rate := float64(source.Rate().Num) / float64(source.Rate().Den)
-	interval := time.Duration(float64(time.Second) / rate)
-
-	files, err := openFiles(o, width, height, screen)
+	config := o.Config(source)
+	config.Mode, config.Unscored = sender.Mode(o.mode), o.stats == ""
+	files, err := openFiles(o, config.Width, config.Height, screen)
 	if err != nil {
 		return err
 	}
 	logger := slog.New(slog.NewTextHandler(screen, &slog.HandlerOptions{Level: o.level}))
 	dialer := &dialer{options: o, key: o.secret, screen: screen, logger: logger, stdin: stdin}
-	dialer.terminal = o.source != "-" && term.IsTerminal(int(stdin.Fd()))
+	dialer.terminal = o.Source != "-" && term.IsTerminal(int(stdin.Fd()))
 	view := newView(screen, o)
 	stream := &sender.Stream{
-		Config: sender.Config{
-			Width: width, Height: height, Interval: interval, Mode: sender.Mode(o.mode), Tolerance: o.tolerance,
-			MaxBitrate: o.maxBitrate, MaxEffort: o.effort, Goroutines: runtime.NumCPU(),
-			Unscored: o.stats == "",
-		},
-		Dial: dialer.dial,
+		Config: config,
+		Dial:   dialer.dial,
 		Retry: func(err error) (retry, busy bool) {
 			busy = errors.Is(err, rtc.ErrBusy)
 			return busy || errors.Is(err, rtc.ErrUnreachable), busy
@@ -302,31 +252,10 @@ func send(ctx context.Context, o *options, stdin *os.File, screen *live.Screen) 
 		}
 		screen.Say("metrics: http://%v/metrics", address)
 	}
-	screen.Say("sending %s, %dx%d at %.4g pictures a second, to %s", o.source, width, height, rate, o.destination)
+	screen.Say("sending %s, to %s", o.Describe(source), o.destination)
 	err = flow(ctx, o, source, stream, view)
 	view.summary(stream.Snapshot())
 	return errors.Join(err, files.close())
-}
-
-// openSource opens the source. Standard input may keep us waiting for its header, during which Ctrl-C must work.
-func openSource(ctx context.Context, o *options, stdin *os.File) (capture.Source, error) {
-	type opened struct {
-		source capture.Source
-		err    error
-	}
-	done := make(chan opened, 1)
-	go func() {
-		source, err := capture.Open(o.source, capture.Options{
-			Width: o.width, Height: o.height, Rate: o.rate, Loop: o.loop, Stdin: stdin,
-		})
-		done <- opened{source, err}
-	}()
-	select {
-	case r := <-done:
-		return r.source, r.err
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
 }
 
 // flow runs the stream and feeds it until one of them ends.
@@ -341,13 +270,13 @@ func flow(ctx context.Context, o *options, source capture.Source, stream *sender
 	go func() {
 		defer stop()
 		// A file waits for the receiver. From a pipe the newest picture is taken all along, so that old ones do not gather in it.
-		if o.source != "-" {
+		if o.Source != "-" {
 			select {
 			case <-view.connected:
 			case <-ctx.Done():
 			}
 		}
-		fed <- feed(ctx, source, stream)
+		fed <- call.Feed(ctx, source, stream.Feed)
 	}()
 	go view.run(ctx, stream)
 	err := stream.Run(ctx)
@@ -363,26 +292,4 @@ func flow(ctx context.Context, o *options, source capture.Source, stream *sender
 		return fmt.Errorf("no connection within --duration %v: start salsify-recv first, and check HOST:PORT", o.duration)
 	}
 	return err
-}
-
-// lastPictures is how long the last pictures get to be on their way when a source ends.
-const lastPictures = 300 * time.Millisecond
-
-func feed(ctx context.Context, source capture.Source, stream *sender.Stream) error {
-	for {
-		picture, err := source.Next(ctx)
-		if errors.Is(err, io.EOF) {
-			select {
-			case <-time.After(lastPictures):
-			case <-ctx.Done():
-			}
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		stream.Feed(sender.Picture{
-			Image: picture.Image, Captured: picture.Captured, Number: picture.Number, Release: picture.Release,
-		})
-	}
 }

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// call runs the command as the shell would, without a terminal. Standard input is empty.
-func call(t *testing.T, arguments ...string) (code int, stdout, stderr string) {
+// command runs the command as the shell would, without a terminal. Standard input is empty.
+func command(t *testing.T, arguments ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	empty, err := os.Open(os.DevNull)
 	if err != nil {
@@ -45,7 +45,7 @@ func contents(t *testing.T, f *os.File) string {
 
 func TestHelpTeaches(t *testing.T) {
 	for _, flag := range []string{"--help", "-h"} {
-		code, stdout, stderr := call(t, flag)
+		code, stdout, stderr := command(t, flag)
 		if code != exitOK || stderr != "" {
 			t.Errorf("%s: exit %d, stderr %q", flag, code, stderr)
 		}
@@ -104,14 +104,14 @@ func TestWrongUsage(t *testing.T) {
 		{"test: h:1 --record", "flag needs an argument: --record"},
 	}
 	for _, test := range tests {
-		code, stdout, stderr := call(t, strings.Fields(test.arguments)...)
+		code, stdout, stderr := command(t, strings.Fields(test.arguments)...)
 		if code != exitUsage || stdout != "" || !strings.Contains(stderr, test.says) ||
 			!strings.HasPrefix(stderr, "salsify-send: ") || !strings.Contains(stderr, `"salsify-send --help"`) {
 			t.Errorf("%q: exit %d, stdout %q, and it should say %q:\n%s", test.arguments, code, stdout, test.says, stderr)
 		}
 	}
 	t.Setenv("SALSIFY_KEY", "also-short")
-	if code, _, stderr := call(t, "test:", "h:1"); code != exitUsage || !strings.Contains(stderr, "$SALSIFY_KEY: not a key") {
+	if code, _, stderr := command(t, "test:", "h:1"); code != exitUsage || !strings.Contains(stderr, "$SALSIFY_KEY: not a key") {
 		t.Errorf("a bad key in the environment: exit %d\n%s", code, stderr)
 	}
 }
@@ -143,7 +143,7 @@ func TestUnusableSources(t *testing.T) {
 	}
 	record := filepath.Join(dir, "sent.ivf")
 	for _, test := range tests {
-		code, _, stderr := call(t, append([]string{test.source, "127.0.0.1:1", "--duration", "1s", "--record", record}, test.flags...)...)
+		code, _, stderr := command(t, append([]string{test.source, "127.0.0.1:1", "--duration", "1s", "--record", record}, test.flags...)...)
 		if code != exitUsage || !strings.Contains(stderr, test.says) {
 			t.Errorf("%s %v: exit %d, and it should say %q:\n%s", test.source, test.flags, code, test.says, stderr)
 		}
@@ -157,7 +157,7 @@ func TestUnusableSources(t *testing.T) {
 func TestUnwritableFiles(t *testing.T) {
 	absent := filepath.Join(t.TempDir(), "absent", "file")
 	for _, flag := range []string{"--record", "--stats"} {
-		code, _, stderr := call(t, "test:", "127.0.0.1:1", "--size", "160x120", "--duration", "1s", flag, absent)
+		code, _, stderr := command(t, "test:", "127.0.0.1:1", "--size", "160x120", "--duration", "1s", flag, absent)
 		if code != exitFailed || !strings.Contains(stderr, flag+": ") || !strings.Contains(stderr, "no such file") {
 			t.Errorf("%s: exit %d\n%s", flag, code, stderr)
 		}
@@ -166,7 +166,7 @@ func TestUnwritableFiles(t *testing.T) {
 
 // Nobody is there: that is said, once, and with --duration it ends and says so.
 func TestNobodyListens(t *testing.T) {
-	code, _, stderr := call(t, "test:", "127.0.0.1:1", "--size", "160x120", "--duration", "500ms")
+	code, _, stderr := command(t, "test:", "127.0.0.1:1", "--size", "160x120", "--duration", "500ms")
 	if code != exitFailed || !strings.Contains(stderr, "no connection within --duration 500ms: start salsify-recv first") {
 		t.Errorf("exit %d\n%s", code, stderr)
 	}
