@@ -10,7 +10,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -18,8 +17,9 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
-	"golang.org/x/term"
 
+	"salsify/capture"
+	"salsify/cmd/internal/call"
 	"salsify/cmd/internal/live"
 	"salsify/cmd/internal/metrics"
 	"salsify/display"
@@ -54,37 +54,36 @@ Examples:
   salsify-recv --display - | ffplay -i -
   salsify-recv --display seen.y4m --key-file ~/.salsify-key
   salsify-recv --listen :7000 --display none --stats frames.json --metrics localhost:9100
+  salsify-recv --display - --send /dev/video0 | ffplay -i -
 
 Flags:
 `
 
 type options struct {
-	listen    string
-	display   string
-	keyText   string
-	keyFile   string
-	open      bool
-	tlsCert   string
-	tlsKey    string
-	showToken bool
-	once      bool
-	duration  time.Duration
-	stats     string
-	metrics   string
-	logLevel  string
-	verbose   bool
+	call.Viewing
+	call.Filming // its Source is --send's
+	listen       string
+	keyText      string
+	keyFile      string
+	open         bool
+	tlsCert      string
+	tlsKey       string
+	showToken    bool
+	once         bool
+	duration     time.Duration
+	stats        string
+	metrics      string
+	logLevel     string
+	verbose      bool
 
 	// What parse made of the texts above:
 	secret key.Key // zero: none was given as a text
 	level  slog.Level
 }
 
-// usageError is found only after the command line was read, but it is at fault.
-type usageError struct{ error }
+func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
-func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
-
-func run(arguments []string, stdout, stderr *os.File) int {
+func run(arguments []string, stdin, stdout, stderr *os.File) int {
 	screen := live.New(stderr)
 	o, err := parse(arguments)
 	if errors.Is(err, pflag.ErrHelp) {
@@ -99,13 +98,13 @@ func run(arguments []string, stdout, stderr *os.File) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // so that a second Ctrl-C ends us at once
 	defer stop()
-	err = receive(ctx, o, stdout, screen)
+	err = receive(ctx, o, stdin, stdout, screen)
 	if err == nil {
 		return exitOK
 	}
 	screen.Done()
 	screen.Say("salsify-recv: %v", err)
-	if _, ok := errors.AsType[usageError](err); ok {
+	if _, ok := errors.AsType[call.UsageError](err); ok || errors.Is(err, capture.ErrSource) {
 		return exitUsage
 	}
 	return exitFailed
@@ -116,7 +115,9 @@ func flags(o *options) *pflag.FlagSet {
 	f.SortFlags = false
 	f.Usage = func() {}
 	f.StringVar(&o.listen, "listen", ":9000", "`ADDRESS` to listen at, TCP and UDP; port 0 finds a free one")
-	f.StringVar(&o.display, "display", "none", "where to show: none, a `FILE.y4m`, or - for YUV4MPEG2 on standard output")
+	o.Viewing.AddFlags(f)
+	f.StringVar(&o.Source, "send", "", "answer with the video of this `SOURCE`, as salsify-send takes it")
+	o.Filming.AddFlags(f)
 	f.StringVar(&o.keyFile, "key-file", "", "the key is the first line of this `FILE`, which is made if it is not there")
 	f.StringVar(&o.keyText, "key", os.Getenv("SALSIFY_KEY"), "the `KEY` itself; other users of the machine can see it here")
 	f.Lookup("key").DefValue = ""
@@ -159,6 +160,11 @@ func (o *options) check(keyFlag bool) (err error) {
 	case o.metrics != "" && !metrics.Address(o.metrics):
 		return fmt.Errorf("--metrics is %q: write [HOST]:PORT, such as localhost:9100", o.metrics)
 	}
+	if o.Source != "" {
+		if err := o.Filming.Check(); err != nil {
+			return err
+		}
+	}
 	if err := o.level.UnmarshalText([]byte(o.logLevel)); err != nil {
 		return fmt.Errorf("--log-level is %q: write debug, info, warn or error", o.logLevel)
 	}
@@ -194,7 +200,7 @@ func secret(o *options, screen *live.Screen) (key.Key, error) {
 }
 
 // receive does steps 1 to 4.
-func receive(ctx context.Context, o *options, stdout *os.File, screen *live.Screen) error {
+func receive(ctx context.Context, o *options, stdin, stdout *os.File, screen *live.Screen) error {
 	k, err := secret(o, screen)
 	if err != nil {
 		return err
@@ -209,7 +215,12 @@ func receive(ctx context.Context, o *options, stdout *os.File, screen *live.Scre
 	}
 	ctx, end := context.WithCancel(ctx)
 	defer end()
-	shown, err := openDisplay(o, stdout, end, screen)
+	back, err := openAnswer(ctx, o, stdin)
+	if err != nil {
+		return err
+	}
+	defer back.close()
+	shown, err := o.Viewing.Open(stdout, screen, end)
 	if err != nil {
 		return err
 	}
@@ -219,7 +230,7 @@ func receive(ctx context.Context, o *options, stdout *os.File, screen *live.Scre
 	}
 	listener, err := rtc.Listen(o.listen, rtc.ListenConfig{
 		Key: k, Open: o.open, Certificate: certificate, Logger: slog.New(slog.NewTextHandler(screen, &slog.HandlerOptions{Level: o.level})),
-		Refused: view.refused, Roamed: view.roamed,
+		Refused: view.refused, Roamed: view.roamed, Answer: back.source != nil,
 	})
 	if err != nil {
 		err = fmt.Errorf("cannot listen at %s: %w (give another address by --listen; port 0 finds a free one)", o.listen, err)
@@ -239,7 +250,11 @@ func receive(ctx context.Context, o *options, stdout *os.File, screen *live.Scre
 		defer stop()
 	}
 	go view.run(ctx)
-	err = serve(ctx, o, listener, shown, view)
+	if back.source != nil {
+		screen.Say("answering with %s", o.Describe(back.source))
+		go back.feed(ctx, screen.Say)
+	}
+	err = serve(ctx, o, listener, back, shown, view)
 	closed := shown.Close()
 	if errors.Is(closed, syscall.EPIPE) { // whoever looked has gone, which was said
 		closed = nil
@@ -249,39 +264,8 @@ func receive(ctx context.Context, o *options, stdout *os.File, screen *live.Scre
 	return errors.Join(err, view.close())
 }
 
-// openDisplay opens the display, and has end called when nobody looks at standard output any more.
-func openDisplay(o *options, stdout *os.File, end func(), screen *live.Screen) (display.Display, error) {
-	if o.display == "-" && term.IsTerminal(int(stdout.Fd())) {
-		return nil, usageError{errors.New("--display - writes pictures to standard output, which is the terminal: add | ffplay -i -")}
-	}
-	shown, err := display.Open(o.display, display.Options{
-		Rate: displayRate, Stdout: &audience{stdout, end}, Report: func(message string) { screen.Say("display: %s", message) },
-	})
-	if _, ofFile := errors.AsType[*fs.PathError](err); err != nil && !ofFile {
-		return nil, usageError{err}
-	}
-	return shown, err
-}
-
-// audience is standard output with somebody who looks at it.
-type audience struct {
-	out  *os.File
-	left func() // called when nobody does any more
-}
-
-func (a *audience) Write(b []byte) (int, error) {
-	n, err := a.out.Write(b)
-	if err != nil {
-		a.left()
-	}
-	return n, err
-}
-
-// displayRate is what the header of YUV4MPEG2 says, which must be before any picture has come: pictures come when they come.
-const displayRate = 30
-
 // serve shows one sender after the other.
-func serve(ctx context.Context, o *options, listener *rtc.Listener, shown display.Display, view *view) error {
+func serve(ctx context.Context, o *options, listener *rtc.Listener, back *answer, shown display.Display, view *view) error {
 	for {
 		connection, err := listener.Accept(ctx)
 		if ctx.Err() != nil {
@@ -293,7 +277,7 @@ func serve(ctx context.Context, o *options, listener *rtc.Listener, shown displa
 		view.screen.Say("showing the sender at %s", connection.Remote())
 		session := receiver.NewSession(shown.Show, view.frame)
 		view.begin(session)
-		err = session.Run(ctx, connection)
+		err = back.receive(ctx, connection, session)
 		view.end(session)
 		if ctx.Err() != nil {
 			return nil

@@ -18,7 +18,12 @@ import (
 func command(t *testing.T, arguments ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	out, said := temporary(t), temporary(t)
-	code = run(arguments, out, said)
+	empty, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer empty.Close()
+	code = run(arguments, empty, out, said)
 	return code, contents(t, out), contents(t, said)
 }
 

@@ -61,6 +61,7 @@ HOST:PORT is what salsify-recv shows, as is the key, which may also be in $SALSI
 Examples:
   salsify-send test: robot-base.local:9000 --key abcd-efgh-...
   salsify-send clip.y4m 192.0.2.7:9000 --loop --record sent.ivf
+  salsify-send clip.y4m host:9000 --display - | ffplay -i -    # shows what salsify-recv --send sends back
   salsify-send test: host:9000 --size 1920x1080 --rate 60 --max-bitrate 8M --stats frames.json
 
 Flags:
@@ -68,10 +69,10 @@ Flags:
 
 type options struct {
 	call.Filming
+	call.Viewing
 	key         string
 	publicCert  bool
 	mode        string
-	display     string
 	record      string
 	duration    time.Duration
 	stats       string
@@ -98,19 +99,20 @@ func run(arguments []string, stdin, stdout, stderr *os.File) int {
 		screen.Say("salsify-send: %v\n\"salsify-send --help\" shows how to call it.", err)
 		return exitUsage
 	}
+	signal.Ignore(syscall.SIGPIPE) // that nobody looks at standard output any more is an error of writing
 	// The encoder keeps every processor busy for tens of milliseconds at a time. With threads to spare, whoever has a packet or a
 	// picture to move is scheduled by the system, at once, and not by the Go runtime, at the next preemption 10 ms later.
 	runtime.GOMAXPROCS(2*runtime.NumCPU() + 2)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // so that a second Ctrl-C ends us at once
 	defer stop()
-	err = send(ctx, o, stdin, screen)
+	err = send(ctx, o, stdin, stdout, screen)
 	if err == nil {
 		return exitOK
 	}
 	screen.Done()
 	screen.Say("salsify-send: %v", err)
-	if errors.Is(err, capture.ErrSource) {
+	if _, ok := errors.AsType[call.UsageError](err); ok || errors.Is(err, capture.ErrSource) {
 		return exitUsage
 	}
 	return exitFailed
@@ -123,9 +125,9 @@ func flags(o *options) *pflag.FlagSet {
 	f.StringVar(&o.key, "key", os.Getenv("SALSIFY_KEY"), "the receiver's `KEY`; without one, anybody on the way could be the receiver")
 	f.Lookup("key").DefValue = ""
 	f.BoolVar(&o.publicCert, "public-cert", false, "the receiver has a public certificate (its --tls-cert), to be checked by its host name")
-	o.AddFlags(f)
+	o.Filming.AddFlags(f)
+	o.Viewing.AddFlags(f)
 	f.StringVar(&o.mode, "mode", string(sender.Salsify), "how to decide: salsify, or for comparison single, conventional-codec, conventional")
-	f.StringVar(&o.display, "display", "none", "where to show what the receiver sends back: none, a `FILE.y4m`, or - for YUV4MPEG2 on standard output")
 	f.DurationVar(&o.duration, "duration", 0, "stop after this time, such as 30s (default: at the end of the source, or at Ctrl-C)")
 	f.StringVar(&o.record, "record", "", "write what is sent to this `FILE.ivf`")
 	f.StringVar(&o.stats, "stats", "", "write a JSON line for every picture to this `FILE` (docs/endpoint.md)")
@@ -211,8 +213,8 @@ func destination(text string) (string, error) {
 }
 
 // send does steps 1 to 4.
-func send(ctx context.Context, o *options, stdin *os.File, screen *live.Screen) error {
-	source, err := o.Open(ctx, stdin)
+func send(ctx context.Context, o *options, stdin, stdout *os.File, screen *live.Screen) error {
+	source, err := o.Filming.Open(ctx, stdin)
 	if err != nil {
 		if ctx.Err() != nil {
 			screen.Say("ended before the first picture")
@@ -221,16 +223,23 @@ func send(ctx context.Context, o *options, stdin *os.File, screen *live.Screen) 
 		return err
 	}
 	defer source.Close()
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	shown, err := o.Viewing.Open(stdout, screen, end)
+	if err != nil {
+		return err
+	}
+	back := &back{shown: shown}
 	config := o.Config(source)
 	config.Mode, config.Unscored = sender.Mode(o.mode), o.stats == ""
 	files, err := openFiles(o, config.Width, config.Height, screen)
 	if err != nil {
-		return err
+		return errors.Join(err, shown.Close())
 	}
 	logger := slog.New(slog.NewTextHandler(screen, &slog.HandlerOptions{Level: o.level}))
 	dialer := &dialer{options: o, key: o.secret, screen: screen, logger: logger, stdin: stdin}
 	dialer.terminal = o.Source != "-" && term.IsTerminal(int(stdin.Fd()))
-	view := newView(screen, o)
+	view := newView(screen, o, back)
 	stream := &sender.Stream{
 		Config: config,
 		Dial:   dialer.dial,
@@ -244,18 +253,23 @@ func send(ctx context.Context, o *options, stdin *os.File, screen *live.Screen) 
 			files.frame(e)
 			view.frame(e)
 		},
+		Alongside: back.show,
 	}
 	if o.metrics != "" {
 		address, err := metrics.Serve(ctx, o.metrics, measured(stream))
 		if err != nil {
-			return errors.Join(err, files.close())
+			return errors.Join(err, files.close(), shown.Close())
 		}
 		screen.Say("metrics: http://%v/metrics", address)
 	}
 	screen.Say("sending %s, to %s", o.Describe(source), o.destination)
 	err = flow(ctx, o, source, stream, view)
 	view.summary(stream.Snapshot())
-	return errors.Join(err, files.close())
+	closed := shown.Close()
+	if errors.Is(closed, syscall.EPIPE) { // whoever looked has gone, which was said
+		closed = nil
+	}
+	return errors.Join(err, files.close(), closed)
 }
 
 // flow runs the stream and feeds it until one of them ends.

@@ -18,6 +18,7 @@ type view struct {
 	screen  *live.Screen
 	verbose bool
 	to      string
+	back    *back
 	begun   time.Time
 
 	first     sync.Once
@@ -28,9 +29,9 @@ type view struct {
 	larger int            // of those that were sent, the larger candidates
 }
 
-func newView(screen *live.Screen, o *options) *view {
+func newView(screen *live.Screen, o *options, b *back) *view {
 	return &view{
-		screen: screen, verbose: o.verbose, to: o.destination, begun: time.Now(), reason: map[string]int{}, connected: make(chan struct{}),
+		screen: screen, verbose: o.verbose, to: o.destination, back: b, begun: time.Now(), reason: map[string]int{}, connected: make(chan struct{}),
 	}
 }
 
@@ -96,7 +97,7 @@ func (v *view) run(ctx context.Context, stream *sender.Stream) {
 		case <-tick.C:
 			if stream.Connected() {
 				now := stream.Snapshot()
-				v.screen.Line(v.line(now, last))
+				v.screen.Line(v.line(now, last) + v.back.line())
 				last = now.Stats
 			}
 		}

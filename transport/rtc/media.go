@@ -103,7 +103,7 @@ func (m *media) addTracks() (err error) {
 	return nil
 }
 
-// send takes what our own description says of our streams, and makes the packets that Send and SendSound fill in.
+// prepare takes what our own description says of our streams, and makes the packets that Send and SendSound fill in.
 func (m *media) prepare(ours terms) error {
 	m.ourVideo, m.ourSound = ours.ssrc, ours.soundSSRC
 	m.soundRTP = rtp.Packet{Header: rtp.Header{Version: 2}}
@@ -138,6 +138,9 @@ func (m *media) known(ssrc uint32) bool {
 
 // Sends tells whether the session can carry video and sound from here.
 func (m *media) Sends() bool { return m.ourVideo != 0 }
+
+// Receives tells whether video and sound may come from the other side.
+func (m *media) Receives() bool { return m.video.ssrc != 0 }
 
 // Send sends a packet of video at once, as one datagram. That it is lost on the way, or that there is no network at the moment, is no
 // error. The error is that of Err, when the session has ended. Send is for one goroutine.

@@ -113,7 +113,9 @@ func (f *Filming) Config(source capture.Source) sender.Config {
 	}
 }
 
-func perSecond(source capture.Source) float64 { return float64(source.Rate().Num) / float64(source.Rate().Den) }
+func perSecond(source capture.Source) float64 {
+	return float64(source.Rate().Num) / float64(source.Rate().Den)
+}
 
 // Describe tells what is sent, for a line to the user.
 func (f *Filming) Describe(source capture.Source) string {

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"salsify/cmd/internal/call"
+	"salsify/display"
+	"salsify/receiver"
+	"salsify/sender"
+	"salsify/transport/bitrate"
+	"salsify/transport/rtc"
+)
+
+// back is what the receiver sends back, in one session after another.
+type back struct {
+	shown display.Display
+
+	lock    sync.Mutex
+	session *receiver.Session // nil: none
+	last    receiver.Stats    // of it, when the line was written
+}
+
+// show shows what comes over a connection, until its context ends.
+func (b *back) show(ctx context.Context, c sender.Connection, forth *sender.Session) {
+	connection, ok := c.(*rtc.Outgoing)
+	if !ok || !connection.Receives() {
+		return
+	}
+	session := receiver.NewSession(b.shown.Show, nil)
+	b.lock.Lock()
+	b.session, b.last = session, receiver.Stats{}
+	b.lock.Unlock()
+	_ = session.Run(ctx, call.Reporting{Connection: connection, Session: forth}) // its end is the connection's
+	b.lock.Lock()
+	b.session = nil
+	b.lock.Unlock()
+}
+
+// line tells of the last second; empty where nothing comes.
+func (b *back) line() string {
+	b.lock.Lock()
+	defer b.lock.Unlock()
+	if b.session == nil {
+		return ""
+	}
+	now, last := b.session.Stats(), b.last
+	b.last = now
+	if now.Packets == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" | back: %v, %d fps", bitrate.Of(int(now.WireBytes-last.WireBytes), time.Second), now.Shown-last.Shown)
+}
