@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pion/rtcp"
@@ -22,7 +23,8 @@ import (
 //  1. our video, by Send, with the reports on it that come back, by ReadReport;
 //  2. their video, by Read, with our reports on it, by SendReport;
 //  3. sound both ways, by SendSound and ReadSound;
-//  4. clocks both ways, by SendClocks and Clocks, which tell how the time stamps of picture and sound belong together.
+//  4. clocks both ways, by SendClocks and Clocks, which tell how the time stamps of picture and sound belong together, and what the
+//     sender of each video tells of itself, by SendStatus and Status.
 //
 // Each stream has an SSRC of its own; which there are is in the session descriptions. What comes takes the way of inbound.
 type media struct {
@@ -39,6 +41,7 @@ type media struct {
 	video, sound inbound // theirs
 	reports      queue   // on our video
 	clocks       clocks  // theirs
+	status       atomic.Pointer[wire.Status]
 
 	// authentic is called with each packet of theirs that was decrypted, on one of pion's goroutines: with the stream it is of, its
 	// sequence number and what was noted when it came, if it was; of RTCP, with nil.
@@ -239,6 +242,22 @@ func (m *media) SendReport(report []byte) error {
 	return m.writeControl(p)
 }
 
+// SendStatus tells the other side of our sending. One that is lost is told anew with the next.
+func (m *media) SendStatus(s wire.Status) error {
+	return m.writeControl(applicationPacket(statusName, m.ourVideo, s.Append(nil)))
+}
+
+// StatusSize is what SendStatus' packet takes on the wire in bytes (IPv4), with SRTCP's index and tag.
+const StatusSize = 20 + 8 + reportHeader + 24 + 4 + 16
+
+// Status returns what the other side last told of its sending; false before it has.
+func (m *media) Status() (wire.Status, bool) {
+	if s := m.status.Load(); s != nil {
+		return *s, true
+	}
+	return wire.Status{}, false
+}
+
 func (m *media) writeControl(packets ...rtcp.Packet) error {
 	select {
 	case <-m.done:
@@ -303,6 +322,12 @@ func (c control) Write(b []byte) (int, error) {
 		m.reports.put(b, time.Now())
 	case b[1] == byte(rtcp.TypeSenderReport) && m.stream(c.ssrc) != nil:
 		m.clocks.take(b, c.ssrc == m.video.ssrc)
+	case b[1] == byte(rtcp.TypeApplicationDefined) && m.stream(c.ssrc) == &m.video:
+		if carried, ok := parseApplication(statusName, b); ok {
+			if status, err := wire.ParseStatus(carried); err == nil {
+				m.status.Store(&status)
+			}
+		}
 	}
 	return len(b), nil
 }

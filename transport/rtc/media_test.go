@@ -130,6 +130,27 @@ func TestClocks(t *testing.T) {
 	}
 }
 
+func TestStatus(t *testing.T) {
+	o, s := both(t)
+	for i, from := range []*media{&o.media, &s.media} {
+		to := []*media{&s.media, &o.media}[i]
+		if _, ok := to.Status(); ok {
+			t.Fatal("a status before any was sent")
+		}
+		want := wire.Status{Effort: uint8(i + 3), Budget: 7000, RTT: 40 * time.Millisecond}
+		if err := from.SendStatus(want); err != nil {
+			t.Fatal(err)
+		}
+		deadline := time.Now().Add(time.Second)
+		for got, ok := to.Status(); got != want; got, ok = to.Status() {
+			if time.Now().After(deadline) {
+				t.Fatalf("status %+v, %v, want %+v", got, ok, want)
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}
+}
+
 func near(got, want Clock) bool {
 	return got.Timestamp == want.Timestamp && got.At.Sub(want.At).Abs() < time.Microsecond
 }

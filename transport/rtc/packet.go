@@ -55,10 +55,11 @@ func (r *parser) parseSound(b []byte, p *wire.Sound) error {
 	return nil
 }
 
-// Our RTCP packet (RFC 3550, section 6.7): an application-defined packet with the version as its subtype. Its data are the length
-// of the report in two bytes, the report, and zeros up to a multiple of 4 bytes.
+// Our RTCP packets (RFC 3550, section 6.7): application-defined packets with the version as their subtype. Their data are the length
+// of what they carry in two bytes, that, and zeros up to a multiple of 4 bytes.
 const (
 	reportName      = "SLSF"
+	statusName      = "SLSS"
 	reportHeader    = 8 + 4 // RTCP header with the SSRC, name
 	reportLength    = 2
 	maxReportPacket = reportHeader + reportLength + MaxReport + 2
@@ -73,19 +74,25 @@ func reportPacket(ssrc uint32, report []byte) (*rtcp.ApplicationDefined, error) 
 	if len(report) > MaxReport {
 		return nil, fmt.Errorf("a report of %d bytes is longer than %d", len(report), MaxReport)
 	}
+	return applicationPacket(reportName, ssrc, report), nil
+}
+
+func applicationPacket(name string, ssrc uint32, report []byte) *rtcp.ApplicationDefined {
 	data := make([]byte, (reportLength+len(report)+3)&^3)
 	binary.BigEndian.PutUint16(data, uint16(len(report)))
 	copy(data[reportLength:], report)
-	return &rtcp.ApplicationDefined{SubType: wire.Version, SSRC: ssrc, Name: reportName, Data: data}, nil
+	return &rtcp.ApplicationDefined{SubType: wire.Version, SSRC: ssrc, Name: name, Data: data}
 }
 
 // parseReport returns the report in an RTCP packet, as a part of b; ok is false if it is another packet.
-func parseReport(b []byte) (report []byte, ok bool) {
+func parseReport(b []byte) (report []byte, ok bool) { return parseApplication(reportName, b) }
+
+func parseApplication(name string, b []byte) (carried []byte, ok bool) {
 	var p rtcp.ApplicationDefined
 	if err := p.Unmarshal(b); err != nil || b[1] != byte(rtcp.TypeApplicationDefined) {
 		return nil, false
 	}
-	if p.SubType != wire.Version || p.Name != reportName || len(p.Data) < reportLength {
+	if p.SubType != wire.Version || p.Name != name || len(p.Data) < reportLength {
 		return nil, false
 	}
 	length := int(binary.BigEndian.Uint16(p.Data))

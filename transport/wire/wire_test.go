@@ -8,6 +8,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"salsify/transport/bitrate"
 	"salsify/transport/wire"
 )
 
@@ -163,6 +164,43 @@ func TestReportIsShort(t *testing.T) {
 	if n := len(r.Append(nil)); n > 34 {
 		t.Errorf("%d bytes, want at most 34", n)
 	}
+}
+
+func TestStatusRoundTrip(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		tenths := func(name string) time.Duration {
+			return time.Duration(rapid.IntRange(0, 65535).Draw(t, name)) * 100 * time.Microsecond
+		}
+		want := wire.Status{
+			Capacity: bitrate.Bitrate(rapid.Uint32().Draw(t, "capacity")) * bitrate.KbitPerSecond, Budget: rapid.IntRange(0, 1<<31-1).Draw(t, "budget"),
+			QueueDelay: tenths("queue"), RTT: tenths("rtt"), Encode: tenths("encode"), Effort: rapid.Uint8().Draw(t, "effort"),
+			Quantizers: [2]uint8{rapid.Uint8().Draw(t, "first"), rapid.Uint8().Draw(t, "second")},
+			Larger:     rapid.Uint8().Draw(t, "larger"), Smaller: rapid.Uint8().Draw(t, "smaller"), Dropped: rapid.Uint8().Draw(t, "dropped"),
+		}
+		if got, err := wire.ParseStatus(want.Append(nil)); err != nil || got != want {
+			t.Fatalf("wrote %+v, read %+v, %v", want, got, err)
+		}
+	})
+	wild := wire.Status{Capacity: -1, Budget: -5, QueueDelay: -time.Second, RTT: time.Hour}
+	if got, err := wire.ParseStatus(wild.Append(nil)); err != nil || got != (wire.Status{RTT: 6553500 * time.Microsecond}) {
+		t.Errorf("what does not fit is read as %+v, %v", got, err)
+	}
+}
+
+func FuzzParseStatus(f *testing.F) {
+	f.Add((&wire.Status{Effort: 5, Budget: 7000}).Append(nil))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		s, err := wire.ParseStatus(b)
+		if err != nil {
+			if !errors.Is(err, wire.ErrFormat) {
+				t.Fatalf("error %v does not wrap ErrFormat", err)
+			}
+			return
+		}
+		if again, err := wire.ParseStatus(s.Append(nil)); err != nil || again.Effort != s.Effort || again.RTT != s.RTT {
+			t.Fatalf("read %+v, wrote and read %+v, %v", s, again, err)
+		}
+	})
 }
 
 func FuzzParseReport(f *testing.F) {
