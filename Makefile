@@ -11,7 +11,7 @@ PAPER_CLIP   ?= ../shared/clips/talk_duo_1280x720p25.mkv
 PAPERFLAGS   ?= --grain light
 PAPER_OUT    ?= results/paper
 
-.PHONY: help demo test race noasm fuzz lint generate bench-codec bench-kernels paper tools build
+.PHONY: help demo test race noasm fuzz lint generate bench-codec bench-kernels paper tools build cross dist install
 
 help: ## list these targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -60,3 +60,30 @@ tools: ## install what tests compare with (vpxenc, vpxdec, ffmpeg, chromium, gst
 
 build: ## build the commands into bin/
 	go build -o bin/ ./cmd/...
+
+cross: ## check that all commands build without cgo, for linux on amd64 and arm64, and vet for darwin
+	CGO_ENABLED=0 GOOS=linux GOARCH=amd64 go build -o /dev/null ./cmd/...
+	CGO_ENABLED=0 GOOS=linux GOARCH=arm64 go build -o /dev/null ./cmd/...
+	CGO_ENABLED=0 GOOS=darwin GOARCH=arm64 go vet ./cmd/...
+
+COMMANDS = salsify-eval salsify-link salsify-recv salsify-send salsify-vp8
+PREFIX  ?= /usr/local
+
+# $(call manuals,BIN,SHARE): the man pages and completions that the commands in BIN tell of themselves, into SHARE.
+manuals = set -e; mkdir -p $(2)/man/man1 $(2)/bash-completion/completions $(2)/zsh/site-functions $(2)/fish/vendor_completions.d; \
+	for c in $(COMMANDS); do \
+		$(1)/$$c --manual man >$(2)/man/man1/$$c.1; \
+		$(1)/$$c --manual bash >$(2)/bash-completion/completions/$$c; \
+		$(1)/$$c --manual zsh >$(2)/zsh/site-functions/_$$c; \
+		$(1)/$$c --manual fish >$(2)/fish/vendor_completions.d/$$c.fish; \
+	done
+
+dist: build ## build the commands without cgo for linux on amd64 and arm64, man pages and completions, into dist/
+	for arch in amd64 arm64; do mkdir -p dist/linux-$$arch && CGO_ENABLED=0 GOOS=linux GOARCH=$$arch \
+		go build -trimpath -ldflags='-s -w' -o dist/linux-$$arch/ ./cmd/... || exit 1; done
+	@$(call manuals,bin,dist/share)
+
+install: build ## install commands, man pages and completions below PREFIX (/usr/local)
+	install -d $(DESTDIR)$(PREFIX)/bin
+	install $(addprefix bin/,$(COMMANDS)) $(DESTDIR)$(PREFIX)/bin
+	@$(call manuals,bin,$(DESTDIR)$(PREFIX)/share)

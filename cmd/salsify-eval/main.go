@@ -20,6 +20,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"salsify/cmd/internal/manual"
 	"salsify/testbed/shell"
 )
 
@@ -80,8 +81,18 @@ var verbs = map[string]func(s *session, args []string) error{
 // goesOn are the verbs that go on where they stopped when they are called again.
 var goesOn = []string{"matrix", "paper"}
 
+func describe() manual.Command {
+	return manual.Command{Name: "salsify-eval", Help: about, Verbs: manual.Verbs(verbs,
+		func(verb func(*session, []string) error, args []string, stdout io.Writer) {
+			_ = verb(&session{ctx: context.Background(), stdout: stdout}, args)
+		})}
+}
+
 // run is the program without its process: it returns the exit status.
 func run(args []string, stdout, stderr io.Writer) int {
+	if manual.Answer(stdout, args, describe) {
+		return exitOK
+	}
 	if len(args) > 0 && slices.Contains([]string{"--help", "-h", "help"}, args[0]) {
 		fmt.Fprint(stdout, about)
 		return exitOK

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"salsify/cmd/internal/manual"
 	"salsify/testbed/cell"
 )
 
@@ -25,6 +26,9 @@ func (s *session) parse(flags *pflag.FlagSet, args []string, line, about string,
 	flags.SortFlags = false
 	flags.SetOutput(io.Discard)
 	flags.Usage = func() {
+		if manual.Describe(s.stdout, "Usage: salsify-eval "+line+"\n\n"+about, flags) {
+			return
+		}
 		fmt.Fprintf(s.stdout, "Usage: salsify-eval %s\n\n%s\nFlags:\n%s", line, about, flags.FlagUsagesWrapped(120))
 	}
 	err := flags.Parse(args)

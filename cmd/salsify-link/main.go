@@ -17,6 +17,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"salsify/cmd/internal/manual"
 	"salsify/testbed/link"
 	"salsify/testbed/trace"
 )
@@ -89,6 +90,9 @@ type direction struct {
 func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
 func run(arguments []string, stdin, stdout, stderr *os.File) int {
+	if manual.Answer(stdout, arguments, describe) {
+		return exitOK
+	}
 	if len(arguments) > 0 && arguments[0] == "trace" {
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 		defer stop()
@@ -104,6 +108,16 @@ func run(arguments []string, stdin, stdout, stderr *os.File) int {
 		return exitUsage
 	}
 	return runBehind(o, stdin, stdout, stderr)
+}
+
+func describe() manual.Command {
+	verbs := manual.Verbs(traceVerbs, func(verb func(*traceCall, []string) error, arguments []string, stdout io.Writer) {
+		_ = verb(&traceCall{ctx: context.Background(), stdout: stdout}, arguments)
+	})
+	return manual.Command{
+		Name: "salsify-link", Help: about, Flags: flags(&options{}),
+		Verbs: []manual.Command{{Name: "trace", Help: traceAbout, Verbs: verbs}},
+	}
 }
 
 func say(stderr io.Writer, format string, arguments ...any) {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"salsify/cmd/internal/manual"
 	"salsify/testbed/trace"
 )
 
@@ -109,6 +110,9 @@ func newTraceFlags(verb string) *pflag.FlagSet {
 // help and returns pflag.ErrHelp.
 func (c *traceCall) parse(f *pflag.FlagSet, help string, args []string, least, most int) ([]string, error) {
 	err := f.Parse(args)
+	if errors.Is(err, pflag.ErrHelp) && manual.Describe(c.stdout, help, f) {
+		return nil, err
+	}
 	if errors.Is(err, pflag.ErrHelp) {
 		fmt.Fprint(c.stdout, help, "\nFlags:\n", f.FlagUsages())
 		return nil, err

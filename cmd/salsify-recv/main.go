@@ -21,6 +21,7 @@ import (
 	"salsify/capture"
 	"salsify/cmd/internal/call"
 	"salsify/cmd/internal/live"
+	"salsify/cmd/internal/manual"
 	"salsify/cmd/internal/metrics"
 	"salsify/display"
 	"salsify/receiver"
@@ -56,6 +57,8 @@ Examples:
   salsify-recv --listen :7000 --display none --stats frames.json --metrics localhost:9100
   salsify-recv --display - --send /dev/video0 | ffplay -i -
 
+Exit status: 0 done, 1 failed, 2 wrong usage.
+
 Flags:
 `
 
@@ -84,6 +87,9 @@ type options struct {
 func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
 func run(arguments []string, stdin, stdout, stderr *os.File) int {
+	if manual.Answer(stdout, arguments, describe) {
+		return exitOK
+	}
 	screen := live.New(stderr)
 	o, err := parse(arguments)
 	if errors.Is(err, pflag.ErrHelp) {
@@ -108,6 +114,10 @@ func run(arguments []string, stdin, stdout, stderr *os.File) int {
 		return exitUsage
 	}
 	return exitFailed
+}
+
+func describe() manual.Command {
+	return manual.Command{Name: "salsify-recv", Help: about, Flags: flags(&options{})}
 }
 
 func flags(o *options) *pflag.FlagSet {

@@ -25,6 +25,7 @@ import (
 	"salsify/capture"
 	"salsify/cmd/internal/call"
 	"salsify/cmd/internal/live"
+	"salsify/cmd/internal/manual"
 	"salsify/cmd/internal/metrics"
 	"salsify/sender"
 	"salsify/transport/rtc"
@@ -64,6 +65,8 @@ Examples:
   salsify-send clip.y4m host:9000 --display - | ffplay -i -    # shows what salsify-recv --send sends back
   salsify-send test: host:9000 --size 1920x1080 --rate 60 --max-bitrate 8M --stats frames.json
 
+Exit status: 0 done, 1 failed, 2 wrong usage.
+
 Flags:
 `
 
@@ -89,6 +92,9 @@ type options struct {
 func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
 func run(arguments []string, stdin, stdout, stderr *os.File) int {
+	if manual.Answer(stdout, arguments, describe) {
+		return exitOK
+	}
 	screen := live.New(stderr)
 	o, err := parse(arguments)
 	if errors.Is(err, pflag.ErrHelp) {
@@ -116,6 +122,10 @@ func run(arguments []string, stdin, stdout, stderr *os.File) int {
 		return exitUsage
 	}
 	return exitFailed
+}
+
+func describe() manual.Command {
+	return manual.Command{Name: "salsify-send", Help: about, Flags: flags(&options{})}
 }
 
 func flags(o *options) *pflag.FlagSet {

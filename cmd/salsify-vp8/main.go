@@ -19,6 +19,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/pflag"
+
+	"salsify/cmd/internal/manual"
 )
 
 // A call, in order:
@@ -70,8 +72,18 @@ var verbs = map[string]func(s *session, args []string) error{
 	"compare": (*session).compare,
 }
 
+func describe() manual.Command {
+	return manual.Command{Name: "salsify-vp8", Help: about, Verbs: manual.Verbs(verbs,
+		func(verb func(*session, []string) error, args []string, stdout io.Writer) {
+			_ = verb(&session{ctx: context.Background(), stdout: stdout}, args)
+		})}
+}
+
 // run is the program without its process: it returns the exit status.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	if manual.Answer(stdout, args, describe) {
+		return exitOK
+	}
 	if len(args) > 0 && (args[0] == "--help" || args[0] == "-h" || args[0] == "help") {
 		fmt.Fprint(stdout, about)
 		return exitOK
@@ -116,6 +128,9 @@ func (s *session) parse(f *pflag.FlagSet, help string, args []string, least, mos
 	f.SortFlags = false
 	f.Usage = func() {}
 	err := f.Parse(args)
+	if errors.Is(err, pflag.ErrHelp) && manual.Describe(s.stdout, help, f) {
+		return nil, err
+	}
 	if errors.Is(err, pflag.ErrHelp) {
 		fmt.Fprint(s.stdout, help)
 		if usages := f.FlagUsages(); usages != "" {
