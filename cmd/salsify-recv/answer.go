@@ -48,19 +48,23 @@ func (a *answer) feed(ctx context.Context, say func(format string, arguments ...
 }
 
 // receive shows what comes over a connection, and answers meanwhile, until the connection or the context ends.
-func (a *answer) receive(ctx context.Context, c *rtc.Incoming, session *receiver.Session) error {
-	if a.source == nil || !c.Sends() {
-		return session.Run(ctx, c)
-	}
-	back, err := sender.NewSession(a.config, nil)
-	if err != nil {
-		return err
-	}
+func (a *answer) receive(ctx context.Context, c *rtc.Incoming, session *receiver.Session, sound *call.Sound) error {
 	ctx, stop := context.WithCancel(ctx)
 	var beside sync.WaitGroup
 	defer beside.Wait()
 	defer stop()
+	if a.source == nil || !c.Sends() {
+		beside.Go(func() { sound.Run(ctx, c, nil) })
+		return session.Run(ctx, c)
+	}
+	telling := &call.Telling{}
+	back, err := sender.NewSession(a.config, telling.Observe)
+	if err != nil {
+		return err
+	}
 	beside.Go(func() { _ = a.way.Run(ctx, c, back) }) // its end is the connection's
+	beside.Go(func() { telling.Run(ctx, c, back) })
+	beside.Go(func() { sound.Run(ctx, c, back) })
 	return session.Run(ctx, call.Reporting{Connection: c, Session: back})
 }
 

@@ -65,19 +65,20 @@ Flags:
 type options struct {
 	call.Viewing
 	call.Filming // its Source is --send's
-	listen       string
-	keyText      string
-	keyFile      string
-	open         bool
-	tlsCert      string
-	tlsKey       string
-	showToken    bool
-	once         bool
-	duration     time.Duration
-	stats        string
-	metrics      string
-	logLevel     string
-	verbose      bool
+	call.Sounding
+	listen    string
+	keyText   string
+	keyFile   string
+	open      bool
+	tlsCert   string
+	tlsKey    string
+	showToken bool
+	once      bool
+	duration  time.Duration
+	stats     string
+	metrics   string
+	logLevel  string
+	verbose   bool
 
 	// What parse made of the texts above:
 	secret key.Key // zero: none was given as a text
@@ -128,6 +129,7 @@ func flags(o *options) *pflag.FlagSet {
 	o.Viewing.AddFlags(f)
 	f.StringVar(&o.Source, "send", "", "answer with the video of this `SOURCE`, as salsify-send takes it")
 	o.Filming.AddFlags(f)
+	o.Sounding.AddFlags(f)
 	f.StringVar(&o.keyFile, "key-file", "", "the key is the first line of this `FILE`, which is made if it is not there")
 	f.StringVar(&o.keyText, "key", os.Getenv("SALSIFY_KEY"), "the `KEY` itself; other users of the machine can see it here")
 	f.Lookup("key").DefValue = ""
@@ -174,6 +176,9 @@ func (o *options) check(keyFlag bool) (err error) {
 		if err := o.Filming.Check(); err != nil {
 			return err
 		}
+	}
+	if err := o.Sounding.Check(); err != nil {
+		return err
 	}
 	if err := o.level.UnmarshalText([]byte(o.logLevel)); err != nil {
 		return fmt.Errorf("--log-level is %q: write debug, info, warn or error", o.logLevel)
@@ -234,6 +239,9 @@ func receive(ctx context.Context, o *options, stdin, stdout *os.File, screen *li
 	if err != nil {
 		return err
 	}
+	sound := o.Sounding.Open(screen.Say)
+	defer sound.Close()
+	shown = sound.Display(shown)
 	view, err := newView(screen, o)
 	if err != nil {
 		return errors.Join(err, shown.Close())
@@ -264,7 +272,7 @@ func receive(ctx context.Context, o *options, stdin, stdout *os.File, screen *li
 		screen.Say("answering with %s", o.Describe(back.source))
 		go back.feed(ctx, screen.Say)
 	}
-	err = serve(ctx, o, listener, back, shown, view)
+	err = serve(ctx, o, listener, back, shown, sound, view)
 	closed := shown.Close()
 	if errors.Is(closed, syscall.EPIPE) { // whoever looked has gone, which was said
 		closed = nil
@@ -275,7 +283,7 @@ func receive(ctx context.Context, o *options, stdin, stdout *os.File, screen *li
 }
 
 // serve shows one sender after the other.
-func serve(ctx context.Context, o *options, listener *rtc.Listener, back *answer, shown display.Display, view *view) error {
+func serve(ctx context.Context, o *options, listener *rtc.Listener, back *answer, shown display.Display, sound *call.Sound, view *view) error {
 	for {
 		connection, err := listener.Accept(ctx)
 		if ctx.Err() != nil {
@@ -285,9 +293,12 @@ func serve(ctx context.Context, o *options, listener *rtc.Listener, back *answer
 			return err
 		}
 		view.screen.Say("showing the sender at %s", connection.Remote())
-		session := receiver.NewSession(shown.Show, view.frame)
+		session := receiver.NewSession(shown.Show, func(e receiver.Event) {
+			sound.Shown(e)
+			view.frame(e)
+		})
 		view.begin(session)
-		err = back.receive(ctx, connection, session)
+		err = back.receive(ctx, connection, session, sound)
 		view.end(session)
 		if ctx.Err() != nil {
 			return nil

@@ -14,22 +14,35 @@ import (
 	"salsify/transport/rtc"
 )
 
-// back is what the receiver sends back, in one session after another.
+// back is what goes beside the video, in one session after another: sound, and what the receiver sends back.
 type back struct {
-	shown display.Display
+	shown   display.Display
+	sound   *call.Sound
+	telling call.Telling
 
 	lock    sync.Mutex
 	session *receiver.Session // nil: none
 	last    receiver.Stats    // of it, when the line was written
 }
 
-// show shows what comes over a connection, until its context ends.
-func (b *back) show(ctx context.Context, c sender.Connection, forth *sender.Session) {
+// run does all that over a connection, until its context ends.
+func (b *back) run(ctx context.Context, c sender.Connection, forth *sender.Session) {
 	connection, ok := c.(*rtc.Outgoing)
-	if !ok || !connection.Receives() {
+	if !ok {
 		return
 	}
-	session := receiver.NewSession(b.shown.Show, nil)
+	var all sync.WaitGroup
+	all.Go(func() { b.telling.Run(ctx, connection, forth) })
+	all.Go(func() { b.sound.Run(ctx, connection, forth) })
+	if connection.Receives() {
+		all.Go(func() { b.show(ctx, connection, forth) })
+	}
+	all.Wait()
+}
+
+// show shows what comes over a connection.
+func (b *back) show(ctx context.Context, connection *rtc.Outgoing, forth *sender.Session) {
+	session := receiver.NewSession(b.shown.Show, b.sound.Shown)
 	b.lock.Lock()
 	b.session, b.last = session, receiver.Stats{}
 	b.lock.Unlock()

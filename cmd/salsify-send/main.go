@@ -73,6 +73,7 @@ Flags:
 type options struct {
 	call.Filming
 	call.Viewing
+	call.Sounding
 	key         string
 	publicCert  bool
 	mode        string
@@ -137,6 +138,7 @@ func flags(o *options) *pflag.FlagSet {
 	f.BoolVar(&o.publicCert, "public-cert", false, "the receiver has a public certificate (its --tls-cert), to be checked by its host name")
 	o.Filming.AddFlags(f)
 	o.Viewing.AddFlags(f)
+	o.Sounding.AddFlags(f)
 	f.StringVar(&o.mode, "mode", string(sender.Salsify), "how to decide: salsify, or for comparison single, conventional-codec, conventional")
 	f.DurationVar(&o.duration, "duration", 0, "stop after this time, such as 30s (default: at the end of the source, or at Ctrl-C)")
 	f.StringVar(&o.record, "record", "", "write what is sent to this `FILE.ivf`")
@@ -174,7 +176,7 @@ func (o *options) check(keyFlag bool) (err error) {
 	if o.destination, err = destination(o.destination); err != nil {
 		return err
 	}
-	if err := o.Check(); err != nil {
+	if err := errors.Join(o.Filming.Check(), o.Sounding.Check()); err != nil {
 		return err
 	}
 	if err := o.level.UnmarshalText([]byte(o.logLevel)); err != nil {
@@ -239,7 +241,10 @@ func send(ctx context.Context, o *options, stdin, stdout *os.File, screen *live.
 	if err != nil {
 		return err
 	}
-	back := &back{shown: shown}
+	sound := o.Sounding.Open(screen.Say)
+	defer sound.Close()
+	shown = sound.Display(shown)
+	back := &back{shown: shown, sound: sound}
 	config := o.Config(source)
 	config.Mode, config.Unscored = sender.Mode(o.mode), o.stats == ""
 	files, err := openFiles(o, config.Width, config.Height, screen)
@@ -262,8 +267,9 @@ func send(ctx context.Context, o *options, stdin, stdout *os.File, screen *live.
 		Observe: func(e sender.Event) {
 			files.frame(e)
 			view.frame(e)
+			back.telling.Observe(e)
 		},
-		Alongside: back.show,
+		Alongside: back.run,
 	}
 	if o.metrics != "" {
 		address, err := metrics.Serve(ctx, o.metrics, measured(stream))
