@@ -55,6 +55,7 @@ var (
 const Usage = `  test:              a drawn scene in real time; test:seed=7 is another
   FILE.y4m           a file of uncompressed pictures (YUV4MPEG2, 8-bit 4:2:0), played at its rate
   -                  the same from standard input, for live pictures from another program
+  screen:            what the X11 screen shows; screen:1280x720+100+50 is a part of it
 Other files:         ffmpeg -i FILE -pix_fmt yuv420p FILE.y4m
 A camera:            ` + cameraPipe + ` | salsify-send - HOST:PORT`
 
@@ -113,6 +114,8 @@ func Open(spec string, o Options) (Source, error) {
 		return openPipe(o, rate)
 	case spec == "test" || strings.HasPrefix(spec, "test:"):
 		return openDrawn(strings.TrimPrefix(strings.TrimPrefix(spec, "test"), ":"), o, rate)
+	case strings.HasPrefix(spec, "screen:"):
+		return openScreen(strings.TrimPrefix(spec, "screen:"), o, rate)
 	case strings.HasPrefix(spec, "/dev/video"):
 		return nil, fmt.Errorf("%w: %s: cameras come in a later version; until then pipe one in: %s | salsify-send - HOST:PORT",
 			ErrSource, spec, strings.Replace(cameraPipe, "/dev/video0", spec, 1))

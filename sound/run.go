@@ -69,6 +69,8 @@ type Exchange struct {
 	Frame           time.Duration        // how long its frames are: 10 or 20 ms
 	Latency         func() time.Duration // of the speaker: from Pull until a sample is heard; nil: nothing is played
 	MaxPictureDelay time.Duration        // for which pictures may be held back for sound
+	// Pass, if not nil, is given the Opus packets as they come, for who plays them elsewhere; the payload is valid during the call.
+	Pass func(payload []byte, timestamp uint32)
 
 	lock     sync.Mutex
 	listener *Listener // of the session; nil: none
@@ -129,6 +131,9 @@ func (x *Exchange) packets(c Connection) error {
 		arrival, err := c.ReadSound(&p)
 		if err != nil {
 			return err
+		}
+		if x.Pass != nil {
+			x.Pass(p.Payload, p.Timestamp)
 		}
 		x.lock.Lock()
 		x.listener.Packet(arrival, &p)

@@ -23,8 +23,6 @@ import (
 	"salsify/cmd/internal/live"
 	"salsify/cmd/internal/manual"
 	"salsify/cmd/internal/metrics"
-	"salsify/display"
-	"salsify/receiver"
 	"salsify/transport/rtc"
 	"salsify/transport/rtc/key"
 )
@@ -106,6 +104,7 @@ func run(arguments []string, stdin, stdout, stderr *os.File) int {
 	context.AfterFunc(ctx, stop) // so that a second Ctrl-C ends us at once
 	defer stop()
 	err = receive(ctx, o, stdin, stdout, screen)
+	screen.Reveal()
 	if err == nil {
 		return exitOK
 	}
@@ -235,13 +234,12 @@ func receive(ctx context.Context, o *options, stdin, stdout *os.File, screen *li
 		return err
 	}
 	defer back.close()
-	shown, err := o.Viewing.Open(stdout, screen, end)
+	sound := o.Sounding.Open(screen.Say)
+	defer sound.Close()
+	shown, err := o.Viewing.Open(stdout, screen, sound, end)
 	if err != nil {
 		return err
 	}
-	sound := o.Sounding.Open(screen.Say)
-	defer sound.Close()
-	shown = sound.Display(shown)
 	view, err := newView(screen, o)
 	if err != nil {
 		return errors.Join(err, shown.Close())
@@ -283,7 +281,7 @@ func receive(ctx context.Context, o *options, stdin, stdout *os.File, screen *li
 }
 
 // serve shows one sender after the other.
-func serve(ctx context.Context, o *options, listener *rtc.Listener, back *answer, shown display.Display, sound *call.Sound, view *view) error {
+func serve(ctx context.Context, o *options, listener *rtc.Listener, back *answer, shown *call.View, sound *call.Sound, view *view) error {
 	for {
 		connection, err := listener.Accept(ctx)
 		if ctx.Err() != nil {
@@ -293,10 +291,7 @@ func serve(ctx context.Context, o *options, listener *rtc.Listener, back *answer
 			return err
 		}
 		view.screen.Say("showing the sender at %s", connection.Remote())
-		session := receiver.NewSession(shown.Show, func(e receiver.Event) {
-			sound.Shown(e)
-			view.frame(e)
-		})
+		session := shown.Session(connection, view.frame)
 		view.begin(session)
 		err = back.receive(ctx, connection, session, sound)
 		view.end(session)

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"salsify/cmd/internal/call"
-	"salsify/display"
 	"salsify/receiver"
 	"salsify/sender"
 	"salsify/transport/bitrate"
@@ -16,7 +15,7 @@ import (
 
 // back is what goes beside the video, in one session after another: sound, and what the receiver sends back.
 type back struct {
-	shown   display.Display
+	shown   *call.View
 	sound   *call.Sound
 	telling call.Telling
 
@@ -42,7 +41,7 @@ func (b *back) run(ctx context.Context, c sender.Connection, forth *sender.Sessi
 
 // show shows what comes over a connection.
 func (b *back) show(ctx context.Context, connection *rtc.Outgoing, forth *sender.Session) {
-	session := receiver.NewSession(b.shown.Show, b.sound.Shown)
+	session := b.shown.Session(connection, nil)
 	b.lock.Lock()
 	b.session, b.last = session, receiver.Stats{}
 	b.lock.Unlock()

@@ -114,6 +114,7 @@ func run(arguments []string, stdin, stdout, stderr *os.File) int {
 	context.AfterFunc(ctx, stop) // so that a second Ctrl-C ends us at once
 	defer stop()
 	err = send(ctx, o, stdin, stdout, screen)
+	screen.Reveal()
 	if err == nil {
 		return exitOK
 	}
@@ -237,13 +238,12 @@ func send(ctx context.Context, o *options, stdin, stdout *os.File, screen *live.
 	defer source.Close()
 	ctx, end := context.WithCancel(ctx)
 	defer end()
-	shown, err := o.Viewing.Open(stdout, screen, end)
+	sound := o.Sounding.Open(screen.Say)
+	defer sound.Close()
+	shown, err := o.Viewing.Open(stdout, screen, sound, end)
 	if err != nil {
 		return err
 	}
-	sound := o.Sounding.Open(screen.Say)
-	defer sound.Close()
-	shown = sound.Display(shown)
 	back := &back{shown: shown, sound: sound}
 	config := o.Config(source)
 	config.Mode, config.Unscored = sender.Mode(o.mode), o.stats == ""

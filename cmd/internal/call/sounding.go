@@ -14,6 +14,7 @@ import (
 	"salsify/display/speaker"
 	"salsify/receiver"
 	"salsify/sound"
+	"salsify/transport/wire"
 )
 
 // Sounding says where sound comes from and where it is heard, by flags that both programs have.
@@ -72,9 +73,10 @@ func (s *Sounding) Open(say func(format string, arguments ...any)) *Sound {
 	return &Sound{flags: s, say: say, exchange: &sound.Exchange{Frame: s.Frame, MaxPictureDelay: s.MaxPictureDelay}}
 }
 
-// Connection is what sound goes over.
+// Connection is what a call goes over, as transport/rtc has it at both ends.
 type Connection interface {
 	sound.Connection
+	Status() (wire.Status, bool)
 	Sends() bool
 	Receives() bool
 }

@@ -3,6 +3,7 @@ package call
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -71,11 +72,9 @@ func (t *Telling) Run(ctx context.Context, c interface{ SendStatus(wire.Status) 
 
 // Watching sums up what is seen of the other side's video, for overlays.
 type Watching struct {
-	// Status returns what the other side last told of its sending; nil, or false, where it has not.
-	Status func() (wire.Status, bool)
-
 	lock   sync.Mutex
-	begun  time.Time // of the second that is counted
+	status func() (wire.Status, bool) // what the other side last told of its sending; false where it has not
+	begun  time.Time                  // of the second that is counted
 	shown  int
 	decode time.Duration // longest
 	gap    time.Duration // longest between two pictures
@@ -84,6 +83,15 @@ type Watching struct {
 	stats  receiver.Stats // at the begin of the second, and now
 	now    receiver.Stats
 	lines  []string // of the last whole second
+}
+
+// Begin begins anew, for another sender.
+func (w *Watching) Begin(status func() (wire.Status, bool)) {
+	w.lock.Lock()
+	defer w.lock.Unlock()
+	w.begun, w.shown, w.decode, w.gap, w.last = time.Time{}, 0, 0, 0, time.Time{}
+	w.ages, w.stats, w.now, w.lines = ages{}, receiver.Stats{}, receiver.Stats{}, nil
+	w.status = status
 }
 
 // Observe takes in a frame.
@@ -112,7 +120,7 @@ func (w *Watching) Observe(e receiver.Event) {
 func (w *Watching) Lines() []string {
 	w.lock.Lock()
 	defer w.lock.Unlock()
-	return w.lines
+	return slices.Clone(w.lines)
 }
 
 func (w *Watching) sum(took time.Duration) []string {
@@ -122,11 +130,7 @@ func (w *Watching) sum(took time.Duration) []string {
 		fmt.Sprintf("rate: %v", bitrate.Of(int(of(w.now.WireBytes, w.stats.WireBytes)), took)),
 		fmt.Sprintf("pictures: %.0f a second, longest gap %d ms", float64(w.shown)/took.Seconds(), w.gap.Milliseconds()),
 	}
-	var status wire.Status
-	told := false
-	if w.Status != nil {
-		status, told = w.Status()
-	}
+	status, told := w.status()
 	if told {
 		lines = append(lines, fmt.Sprintf("delay: about %d ms, of which %d ms of waiting", (wait+status.Encode+status.RTT/2+w.decode).Milliseconds(), wait.Milliseconds()))
 	} else {

@@ -38,9 +38,10 @@ func TestTelling(t *testing.T) {
 // Pictures 40 ms apart, of which each third waits 30 ms on the network, so that a second that ends with one of these is 1.03 s; and time
 // stamps that wrap.
 func TestWatching(t *testing.T) {
-	w := &Watching{Status: func() (wire.Status, bool) {
+	w := &Watching{}
+	w.Begin(func() (wire.Status, bool) {
 		return wire.Status{Capacity: 2 * bitrate.MbitPerSecond, RTT: 40 * time.Millisecond, Encode: 10 * time.Millisecond, Quantizers: [2]uint8{20, 44}, Larger: 25}, true
-	}}
+	})
 	if len(w.Lines()) != 0 {
 		t.Errorf("lines before anything was seen: %q", w.Lines())
 	}

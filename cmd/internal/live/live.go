@@ -20,6 +20,9 @@ type Screen struct {
 	out   io.Writer
 	width func() int // columns of the terminal now, which may be resized; nil: not one
 	line  string     // that is on the screen
+
+	hidden bool     // another part of the program has the terminal
+	kept   []string // lines that were said meanwhile
 }
 
 // New returns a Screen on a file, such as os.Stderr.
@@ -58,6 +61,10 @@ func (s *Screen) Line(text string) {
 	s.lock.Lock()
 	defer s.lock.Unlock()
 	text = strings.Map(printable, text)
+	if s.hidden {
+		s.line = text
+		return
+	}
 	if s.width == nil {
 		fmt.Fprintln(s.out, text)
 		return
@@ -73,6 +80,10 @@ func (s *Screen) Line(text string) {
 func (s *Screen) Say(format string, arguments ...any) {
 	s.lock.Lock()
 	defer s.lock.Unlock()
+	if s.hidden {
+		s.keep(strings.Map(printable, fmt.Sprintf(format, arguments...)))
+		return
+	}
 	if s.line != "" {
 		fmt.Fprint(s.out, clear)
 	}
@@ -84,20 +95,69 @@ func (s *Screen) Say(format string, arguments ...any) {
 func (s *Screen) Done() {
 	s.lock.Lock()
 	defer s.lock.Unlock()
-	if s.line != "" {
-		fmt.Fprintln(s.out)
-		s.line = ""
+	if s.line == "" {
+		return
 	}
+	if s.hidden {
+		s.keep(s.line)
+	} else {
+		fmt.Fprintln(s.out)
+	}
+	s.line = ""
 }
 
 // Write lets a logger write above the line.
 func (s *Screen) Write(b []byte) (int, error) {
 	s.lock.Lock()
 	defer s.lock.Unlock()
+	if s.hidden {
+		s.keep(string(bytes.Map(printable, bytes.TrimSuffix(b, []byte("\n")))))
+		return len(b), nil
+	}
 	if s.line != "" {
 		fmt.Fprint(s.out, clear)
 	}
 	_, err := s.out.Write(bytes.Map(printable, b))
 	fmt.Fprint(s.out, s.line)
 	return len(b), err
+}
+
+// How many lines are kept while nothing may be written, and how many of these Lines returns.
+const keptLines, shownLines = 100, 4
+
+// keep keeps lines for Reveal.
+func (s *Screen) keep(text string) {
+	s.kept = append(s.kept, strings.Split(text, "\n")...)
+	s.kept = s.kept[max(0, len(s.kept)-keptLines):]
+}
+
+// Hide has nothing written until Reveal, if the output is a terminal: pictures are there.
+func (s *Screen) Hide() {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	s.hidden = s.width != nil
+}
+
+// Reveal writes what was said since Hide.
+func (s *Screen) Reveal() {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	for _, line := range s.kept {
+		fmt.Fprintln(s.out, line)
+	}
+	if s.hidden && s.line != "" {
+		fmt.Fprint(s.out, s.line)
+	}
+	s.hidden, s.kept = false, nil
+}
+
+// Lines returns the newest messages since Hide, and the line.
+func (s *Screen) Lines() []string {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	lines := append([]string(nil), s.kept[max(0, len(s.kept)-shownLines):]...)
+	if s.line != "" {
+		lines = append(lines, s.line)
+	}
+	return lines
 }

@@ -61,3 +61,42 @@ func TestControlCharacters(t *testing.T) {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
 }
+
+// While pictures are on the terminal nothing is written; the newest is there to be drawn below them, and all of it comes after.
+func TestHidden(t *testing.T) {
+	var out bytes.Buffer
+	s := &Screen{out: &out, width: func() int { return 80 }}
+	s.Hide()
+	s.Say("one\ntwo")
+	s.Line("first")
+	if _, err := s.Write([]byte("log \x1b[2J\n")); err != nil {
+		t.Error(err)
+	}
+	for n := range 3 {
+		s.Say("message %d", n)
+	}
+	s.Line("second")
+	if out.Len() > 0 {
+		t.Errorf("%q was written", out.String())
+	}
+	if got, want := strings.Join(s.Lines(), "|"), "log \ufffd[2J|message 0|message 1|message 2|second"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	s.Done()
+	s.Say("end")
+	s.Reveal()
+	if got, want := out.String(), "one\ntwo\nlog \ufffd[2J\nmessage 0\nmessage 1\nmessage 2\nsecond\nend\n"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	s.Say("after")
+	if got := out.String(); !strings.HasSuffix(got, "after\n") || len(s.Lines()) > 0 {
+		t.Errorf("%q, %q", got, s.Lines())
+	}
+	for range 2 * keptLines {
+		s.Hide()
+		s.Say("x")
+	}
+	if len(s.kept) != keptLines {
+		t.Errorf("%d lines are kept", len(s.kept))
+	}
+}
