@@ -11,7 +11,7 @@ PAPER_CLIP   ?= ../shared/clips/talk_duo_1280x720p25.mkv
 PAPERFLAGS   ?= --grain light
 PAPER_OUT    ?= results/paper
 
-.PHONY: help demo test race noasm fuzz lint generate bench-codec bench-kernels paper tools build cross dist install
+.PHONY: help demo test test-devices race noasm fuzz lint generate bench-codec bench-kernels paper tools build cross dist install
 
 help: ## list these targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -19,13 +19,23 @@ help: ## list these targets
 demo: build ## send live video across an emulated LTE link, show what is seen at the other end, and draw it into demo.png
 	go run ./testbed/demo $(DEMOFLAGS)
 
+# Those with tests that run in a guest (testbed/guest).
+DEVICE_PACKAGES = ./testbed/guest ./capture/v4l2 ./capture
+
 # One package at a time: some tests measure time over real sockets.
 test: tools ## run every test that can run here; what was skipped is listed at the end, with the reason
 	$(GOTESTSUM) --format pkgname-and-test-fails -- -p 1 -timeout 20m ./...
 
+# These run in `make test` too, where QEMU and the kernel are there; here they are made to be there.
+test-devices: tools ## run the tests of real devices in a small virtual machine: a simulated camera (a minute and a half)
+	SALSIFY_REQUIRE_TOOLS=1 testbed/guest/fetch-kernel
+	SALSIFY_REQUIRE_TOOLS=1 $(GOTESTSUM) --format standard-verbose -- -p 1 -count 1 -timeout 15m -run '^(TestInGuest|TestBoot)$$' \
+		$(DEVICE_PACKAGES)
+
 race: tools ## run the tests of what is shared between goroutines under the race detector
-	$(GOTESTSUM) --format pkgname-and-test-fails -- -race -p 1 -timeout 20m ./codec/vp8 ./cmd/internal/... ./cmd/salsify-send \
-		./cmd/salsify-recv ./cmd/salsify-vp8 ./cmd/salsify-link ./capture ./display ./sender ./receiver \
+	$(GOTESTSUM) --format pkgname-and-test-fails -- -race -p 1 -skip '^(TestInGuest|TestBoot)$$' -timeout 20m ./codec/vp8 ./cmd/internal/... ./cmd/salsify-send \
+		./cmd/salsify-recv ./cmd/salsify-vp8 ./cmd/salsify-link ./capture ./capture/v4l2 ./capture/screen ./capture/mic \
+		./display ./display/terminal ./display/speaker ./sounddevice ./sound ./sender ./receiver \
 		./transport/... ./testbed/emulator ./testbed/relay ./testbed/camera ./testbed/screen ./testbed/shell ./testbed/system/process
 
 noasm: tools ## run the codec's tests with plain Go in place of assembly
@@ -55,8 +65,9 @@ bench-kernels: ## measure each kernel beside plain Go, and print the table of do
 paper: tools build ## run the evaluation of the Salsify paper and draw its report (an hour; goes on where it stopped; docs/testbed.md)
 	bin/salsify-eval paper --traces $(PAPER_TRACES) --clip $(PAPER_CLIP) --out $(PAPER_OUT) $(PAPERFLAGS)
 
-tools: ## install what tests compare with (vpxenc, vpxdec, ffmpeg, chromium, gstreamer), where that is allowed
+tools: ## install what tests compare with (vpxenc, vpxdec, ffmpeg, chromium, gstreamer, qemu and its kernel), where that is allowed
 	@.ci/tools
+	@testbed/guest/fetch-kernel
 
 build: ## build the commands into bin/
 	go build -o bin/ ./cmd/...

@@ -1,12 +1,12 @@
-// Package capture is where pictures come from: a drawn scene, a file, or a pipe from a program that has a camera. All of them
+// Package capture is where pictures come from: a camera, the screen, a drawn scene, a file, or a pipe from another program. All of them
 // behave as a camera does: a picture is there at its time, and one that nobody took is gone. Nothing is ever queued, since a
 // late picture of a live video is worth less than none.
 //
 // The way of a picture:
 //
 //  1. Open makes a Source of what the user named.
-//  2. Next waits for the time of the next picture (schedule.go) and gives it: drawn (drawn.go), read from a file (file.go) or
-//     the newest that came through a pipe (pipe.go).
+//  2. Next waits for the time of the next picture (schedule.go) and gives it: drawn (drawn.go), read from a file (file.go), or
+//     the newest that came from a camera (camera.go) or through a pipe (pipe.go).
 //  3. The caller uses it and gives its memory back with Release.
 package capture
 
@@ -52,12 +52,13 @@ var (
 )
 
 // Usage tells what a SOURCE may be, a line each, for the help of programs.
-const Usage = `  test:              a drawn scene in real time; test:seed=7 is another
+const Usage = `  /dev/video0        a camera; --list-devices shows which there are, and what they can do
+  test:              a drawn scene in real time; test:seed=7 is another
   FILE.y4m           a file of uncompressed pictures (YUV4MPEG2, 8-bit 4:2:0), played at its rate
   -                  the same from standard input, for live pictures from another program
   screen:            what the X11 screen shows; screen:1280x720+100+50 is a part of it
 Other files:         ffmpeg -i FILE -pix_fmt yuv420p FILE.y4m
-A camera:            ` + cameraPipe + ` | salsify-send - HOST:PORT`
+From ffmpeg:         ` + cameraPipe + ` | salsify-send - HOST:PORT`
 
 const cameraPipe = "ffmpeg -f v4l2 -i /dev/video0 -pix_fmt yuv420p -f yuv4mpegpipe -"
 
@@ -79,7 +80,7 @@ type Source interface {
 type Picture struct {
 	Image    *image.YCbCr // 4:2:0; nil after Release
 	Number   uint64       // of the picture in its source, from 0; it jumps where pictures were not taken
-	Captured time.Time    // when the picture came into being: handed over, or read from the pipe
+	Captured time.Time    // when the picture came into being: handed over, read from the pipe, or in the kernel from the camera
 	pool     *pool
 }
 
@@ -95,11 +96,13 @@ func (p *Picture) Release() {
 
 // Options for Open. The zero value is what a user gets who says nothing.
 type Options struct {
-	Width, Height int       // pixels; 0 is the source's own size. Only the drawn scene has any size one likes
-	Rate          float64   // pictures a second; 0 is the source's own. A file is played faster or slower
+	Width, Height int       // pixels; 0 is the source's own size. Only the drawn scene has any size one likes; a camera has several
+	Rate          float64   // pictures a second; 0 is the source's own. A file is played faster or slower; a camera has several
 	Loop          bool      // play a file forwards and backwards for ever
 	Seed          uint64    // of the drawn scene; "test:seed=7" goes before
 	Stdin         io.Reader // what "-" reads; nil is os.Stdin. Close closes it if it can be closed
+	// Report is told, a line each, what a person should know of a camera: that it went away, or is back. nil is no one.
+	Report func(line string)
 }
 
 // Open makes a Source of what the user named; Usage lists what it may be. Errors wrap ErrSource, and what was wrong with a file.
@@ -116,9 +119,8 @@ func Open(spec string, o Options) (Source, error) {
 		return openDrawn(strings.TrimPrefix(strings.TrimPrefix(spec, "test"), ":"), o, rate)
 	case strings.HasPrefix(spec, "screen:"):
 		return openScreen(strings.TrimPrefix(spec, "screen:"), o, rate)
-	case strings.HasPrefix(spec, "/dev/video"):
-		return nil, fmt.Errorf("%w: %s: cameras come in a later version; until then pipe one in: %s | salsify-send - HOST:PORT",
-			ErrSource, spec, strings.Replace(cameraPipe, "/dev/video0", spec, 1))
+	case strings.HasPrefix(spec, "/dev/video"), strings.HasPrefix(spec, "/dev/v4l/"): // the latter keep their names: by-id, by-path
+		return openCamera(spec, o, rate)
 	case strings.HasSuffix(strings.ToLower(spec), ".y4m"):
 		return openFile(spec, o, rate)
 	}

@@ -365,7 +365,8 @@ func TestOpenErrorsSayWhatToDo(t *testing.T) {
 	}{
 		"nothing":        {"", Options{}, "A SOURCE is one of"},
 		"unknown":        {"rtsp://camera", Options{}, "FILE.y4m"},
-		"camera":         {"/dev/video3", Options{}, "ffmpeg -f v4l2 -i /dev/video3 -pix_fmt yuv420p -f yuv4mpegpipe - | salsify-send -"},
+		"camera":         {"/dev/video3", Options{}, "/dev/video3"},
+		"camera again":   {"/dev/video3", Options{Loop: true}, "cannot be played again"},
 		"missing":        {"none.y4m", Options{}, "no file none.y4m"},
 		"another format": {write(t, "a.mp4", good), Options{}, "convert it: ffmpeg"},
 		"directory":      {func() string { d := filepath.Join(t.TempDir(), "d.y4m"); _ = os.Mkdir(d, 0o700); return d }(), Options{}, "is a directory"},

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -147,54 +148,70 @@ func (f *fakeStream) latency() time.Duration { return 7 * time.Millisecond }
 
 func TestADeviceIsKeptOpen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		var lock sync.Mutex // of what open and Report touch
 		var reports []string
-		var opened, filled int
-		missing := false
+		var streams []*fakeStream
+		var missing bool
+		var filled int
 		var stop func()
 		var fill func([]int16)
-		var streams []*fakeStream
 		open := func(_ Config, do func([]int16), stopped func()) (stream, error) {
+			lock.Lock()
+			defer lock.Unlock()
 			if missing {
 				return nil, ErrNoDevice
 			}
-			opened++
 			fill, stop = do, stopped
 			streams = append(streams, &fakeStream{closed: make(chan struct{})})
 			return streams[len(streams)-1], nil
 		}
-		k, err := keep(Config{Do: func([]int16, time.Time) { filled++ }, Report: func(line string) { reports = append(reports, line) }}, open)
+		report := func(line string) {
+			lock.Lock()
+			defer lock.Unlock()
+			reports = append(reports, line)
+		}
+		k, err := keep(Config{Do: func([]int16, time.Time) { filled++ }, Report: report}, open)
 		if err != nil {
 			t.Fatal(err)
 		}
 		d := Device{k}
+		defer d.Close()
+		after := func(passed time.Duration, opened int, last string) {
+			t.Helper()
+			time.Sleep(passed)
+			synctest.Wait()
+			lock.Lock()
+			defer lock.Unlock()
+			if len(streams) != opened || len(reports) > 0 && !strings.Contains(reports[len(reports)-1], last) || last != "" && len(reports) == 0 {
+				t.Fatalf("opened %d times, want %d; reports %q, want %q", len(streams), opened, reports, last)
+			}
+		}
+		plug := func(in bool) {
+			lock.Lock()
+			missing = !in
+			lock.Unlock()
+		}
 		for range 50 { // 5 s of a device that works
 			fill(nil)
-			time.Sleep(100 * time.Millisecond)
+			after(100*time.Millisecond, 1, "")
 		}
-		if opened != 1 || filled != 50 || len(reports) != 0 || d.Latency() != 7*time.Millisecond {
-			t.Fatalf("opened %d times, filled %d, reports %q, latency %v", opened, filled, reports, d.Latency())
+		if filled != 50 || d.Latency() != 7*time.Millisecond {
+			t.Fatalf("filled %d times, latency %v", filled, d.Latency())
 		}
-		missing = true
+		plug(false)
 		stop()
 		stop() // twice does nothing
-		time.Sleep(5*time.Second + time.Second/2)
-		if len(reports) != 1 || !strings.Contains(reports[0], "gone") {
-			t.Fatalf("unplugged: %q", reports)
-		}
-		missing = false
-		time.Sleep(time.Second)
-		if opened != 2 || len(reports) != 2 || !strings.Contains(reports[1], "back") {
-			t.Fatalf("plugged in: opened %d times, %q", opened, reports)
-		}
-		<-streams[0].closed
-		time.Sleep(10 * time.Second) // it never asks for anything
-		if opened < 3 || len(reports) < 4 {
-			t.Errorf("a silent device: opened %d times, %q", opened, reports)
-		}
+		after(5*time.Second+time.Second/2, 1, "gone")
+		plug(true)
+		after(time.Second, 2, "back")
+		after(silentTooLong, 2, "gone") // it never asks for anything
+		after(time.Second, 3, "back")
 		if err := errors.Join(d.Close(), d.Close()); err != nil {
 			t.Error(err)
 		}
-		<-streams[len(streams)-1].closed
+		for _, s := range streams {
+			<-s.closed
+		}
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"salsify/capture"
 	"salsify/cmd/internal/call"
+	"salsify/cmd/internal/live"
 	"salsify/receiver"
 	"salsify/sender"
 	"salsify/transport/rtc"
@@ -20,11 +21,11 @@ type answer struct {
 }
 
 // openAnswer opens the source of --send, if there is one.
-func openAnswer(ctx context.Context, o *options, stdin *os.File) (*answer, error) {
+func openAnswer(ctx context.Context, o *options, stdin *os.File, screen *live.Screen) (*answer, error) {
 	if o.Source == "" {
 		return &answer{}, nil
 	}
-	source, err := o.Filming.Open(ctx, stdin)
+	source, err := o.Filming.Open(ctx, stdin, screen)
 	if err != nil {
 		return nil, err
 	}

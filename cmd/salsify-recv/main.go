@@ -43,7 +43,7 @@ const (
 
 const about = `Usage: salsify-recv [flags]
 
-Receives live video from a salsify-send, and shows it. It prints what to type at the other side. One port is enough, TCP and UDP;
+Receives live video with sound from a salsify-send, and shows it; with --send it answers with its own. It prints what to type at the other side. One port is enough, TCP and UDP;
 a sender may be behind a NAT.
 
 Only a sender that has the key can send, and it can tell that it sends to nobody else. The key is a new one at each start unless
@@ -53,7 +53,7 @@ Examples:
   salsify-recv --display - | ffplay -i -
   salsify-recv --display seen.y4m --key-file ~/.salsify-key
   salsify-recv --listen :7000 --display none --stats frames.json --metrics localhost:9100
-  salsify-recv --display - --send /dev/video0 | ffplay -i -
+  salsify-recv --send /dev/video0
 
 Exit status: 0 done, 1 failed, 2 wrong usage.
 
@@ -71,6 +71,7 @@ type options struct {
 	tlsCert   string
 	tlsKey    string
 	showToken bool
+	list      bool
 	once      bool
 	duration  time.Duration
 	stats     string
@@ -98,6 +99,10 @@ func run(arguments []string, stdin, stdout, stderr *os.File) int {
 	if err != nil {
 		screen.Say("salsify-recv: %v\n\"salsify-recv --help\" shows how to call it.", err)
 		return exitUsage
+	}
+	if o.list {
+		call.ListDevices(stdout)
+		return exitOK
 	}
 	signal.Ignore(syscall.SIGPIPE) // that nobody looks at standard output any more is an error of writing; see audience
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -129,6 +134,7 @@ func flags(o *options) *pflag.FlagSet {
 	f.StringVar(&o.Source, "send", "", "answer with the video of this `SOURCE`, as salsify-send takes it")
 	o.Filming.AddFlags(f)
 	o.Sounding.AddFlags(f)
+	f.BoolVar(&o.list, "list-devices", false, "list cameras, microphones and speakers, and end")
 	f.StringVar(&o.keyFile, "key-file", "", "the key is the first line of this `FILE`, which is made if it is not there")
 	f.StringVar(&o.keyText, "key", os.Getenv("SALSIFY_KEY"), "the `KEY` itself; other users of the machine can see it here")
 	f.Lookup("key").DefValue = ""
@@ -229,7 +235,7 @@ func receive(ctx context.Context, o *options, stdin, stdout *os.File, screen *li
 	}
 	ctx, end := context.WithCancel(ctx)
 	defer end()
-	back, err := openAnswer(ctx, o, stdin)
+	back, err := openAnswer(ctx, o, stdin, screen)
 	if err != nil {
 		return err
 	}

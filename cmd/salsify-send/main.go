@@ -49,17 +49,20 @@ const (
 
 const about = `Usage: salsify-send SOURCE HOST:PORT [flags]
 
-Sends live video to a salsify-recv. Each picture is encoded at two qualities, and the one that the network can carry at that
+Sends live video, with sound, to a salsify-recv, and shows what that sends back. Each picture is encoded at two qualities, and the one that the network can carry at that
 moment leaves, or none.
 
 SOURCE is one of
+  /dev/video0    a camera; --list-devices shows which there are, and what they can do
+  screen:        what the X11 screen shows; screen:1280x720+100+50 is a part of it
   test:          a made-up scene that behaves like a camera's picture; test:seed=7 is another
   FILE.y4m       a file, at its own rate; --loop plays it forwards and backwards without end
   -              the same from standard input, as it comes:
-                   ffmpeg -f v4l2 -i /dev/video0 -pix_fmt yuv420p -f yuv4mpegpipe - | salsify-send - HOST:PORT
+                   ffmpeg -i rtsp://... -pix_fmt yuv420p -f yuv4mpegpipe - | salsify-send - HOST:PORT
 HOST:PORT is what salsify-recv shows, as is the key, which may also be in $SALSIFY_KEY.
 
 Examples:
+  salsify-send /dev/video0 robot-base.local:9000 --key abcd-efgh-...
   salsify-send test: robot-base.local:9000 --key abcd-efgh-...
   salsify-send clip.y4m 192.0.2.7:9000 --loop --record sent.ivf
   salsify-send clip.y4m host:9000 --display - | ffplay -i -    # shows what salsify-recv --send sends back
@@ -77,6 +80,7 @@ type options struct {
 	key         string
 	publicCert  bool
 	mode        string
+	list        bool
 	record      string
 	duration    time.Duration
 	stats       string
@@ -107,6 +111,10 @@ func run(arguments []string, stdin, stdout, stderr *os.File) int {
 		return exitUsage
 	}
 	signal.Ignore(syscall.SIGPIPE) // that nobody looks at standard output any more is an error of writing
+	if o.list {
+		call.ListDevices(stdout)
+		return exitOK
+	}
 	// The encoder keeps every processor busy for tens of milliseconds at a time. With threads to spare, whoever has a packet or a
 	// picture to move is scheduled by the system, at once, and not by the Go runtime, at the next preemption 10 ms later.
 	runtime.GOMAXPROCS(2*runtime.NumCPU() + 2)
@@ -140,6 +148,7 @@ func flags(o *options) *pflag.FlagSet {
 	o.Filming.AddFlags(f)
 	o.Viewing.AddFlags(f)
 	o.Sounding.AddFlags(f)
+	f.BoolVar(&o.list, "list-devices", false, "list cameras, microphones and speakers, and end")
 	f.StringVar(&o.mode, "mode", string(sender.Salsify), "how to decide: salsify, or for comparison single, conventional-codec, conventional")
 	f.DurationVar(&o.duration, "duration", 0, "stop after this time, such as 30s (default: at the end of the source, or at Ctrl-C)")
 	f.StringVar(&o.record, "record", "", "write what is sent to this `FILE.ivf`")
@@ -157,10 +166,13 @@ func parse(arguments []string) (*options, error) {
 		return nil, err
 	}
 	switch f.NArg() {
+	case 0:
+		if o.list {
+			return o, nil
+		}
+		return nil, errors.New("SOURCE and HOST:PORT are missing, such as: salsify-send test: localhost:9000")
 	case 2:
 		o.Source, o.destination = f.Arg(0), f.Arg(1)
-	case 0:
-		return nil, errors.New("SOURCE and HOST:PORT are missing, such as: salsify-send test: localhost:9000")
 	case 1:
 		return nil, fmt.Errorf("HOST:PORT is missing after %q: it is what salsify-recv shows, such as 192.0.2.7:9000", f.Arg(0))
 	default:
@@ -227,7 +239,7 @@ func destination(text string) (string, error) {
 
 // send does steps 1 to 4.
 func send(ctx context.Context, o *options, stdin, stdout *os.File, screen *live.Screen) error {
-	source, err := o.Filming.Open(ctx, stdin)
+	source, err := o.Filming.Open(ctx, stdin, screen)
 	if err != nil {
 		if ctx.Err() != nil {
 			screen.Say("ended before the first picture")

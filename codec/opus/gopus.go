@@ -20,11 +20,30 @@ const maxSamples = Rate * int(MaxDuration/time.Millisecond) / 1000
 // concealStep is what concealment can be cut into (RFC 6716, section 2.1.4).
 const concealStep = 2500 * time.Microsecond
 
+// gopus v0.1.1 gives silence for ever once it goes over from a wider band to the 8 kHz that SILK codes alone, as it does by itself when
+// the rate falls through 9 to 16 kbit/s. So there are two of its encoders, for below and above, and neither ever goes there: one keeps to
+// 8 kHz, the other to the full band. TestAnyBitrateIsHeard fails with one.
+const (
+	fullBandAbove = 22 * bitrate.KbitPerSecond // below which the full band sounds worse than 8 kHz, with some room
+	fullBandUntil = 18 * bitrate.KbitPerSecond // less than that, so that a rate between does not go back and forth
+)
+
+const (
+	// rareLoss is below what is worth the rate of the copies.
+	rareLoss = 0.01
+	// copiesFrom, in percent, is the least loss that gopus is told: told less, it sends no copies below 32 kbit/s, as libopus does.
+	copiesFrom = 10
+)
+
 // encoder is the Encoder that gopus has.
 type encoder struct {
-	gopus    *gopus.Encoder
-	channels int
-	samples  int
+	low, full *gopus.Encoder
+	now       *gopus.Encoder // one of them
+	channels  int
+	samples   int
+	last      []int16 // the frame before, from which an encoder that takes over knows what was
+	started   bool    // that there is one
+	unused    []byte  // the packet of it
 }
 
 // NewEncoder returns an encoder for the options.
@@ -33,6 +52,24 @@ func NewEncoder(o Options) (Encoder, error) {
 	if err != nil {
 		return nil, err
 	}
+	e := &encoder{channels: o.Channels, samples: samplesIn(o.Frame), unused: make([]byte, MaxPacket)}
+	e.last = make([]int16, e.samples*e.channels)
+	if e.full, err = newGopus(o); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrArgument, err)
+	}
+	e.low, e.now = e.full, e.full
+	if o.Application != LowDelay { // which never uses SILK
+		if e.low, err = newGopus(o); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrArgument, err)
+		}
+		_ = e.low.SetMaxBandwidth(gopus.BandwidthWideband)
+		_ = e.full.SetBandwidth(gopus.BandwidthFullband)
+	}
+	e.SetBitrate(o.Bitrate)
+	return e, nil
+}
+
+func newGopus(o Options) (*gopus.Encoder, error) {
 	application := gopus.ApplicationVoIP
 	switch o.Application {
 	case Audio:
@@ -42,11 +79,7 @@ func NewEncoder(o Options) (Encoder, error) {
 	}
 	g, err := gopus.NewEncoder(gopus.EncoderConfig{SampleRate: Rate, Channels: o.Channels, Application: application})
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrArgument, err)
-	}
-	e := &encoder{g, o.Channels, samplesIn(o.Frame)}
-	if err := g.SetFrameSize(e.samples); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrArgument, err)
+		return nil, err
 	}
 	if o.Application == VoIP {
 		_ = g.SetSignal(gopus.SignalVoice) // else it takes a while to find out, and sends no copies meanwhile
@@ -54,39 +87,58 @@ func NewEncoder(o Options) (Encoder, error) {
 	_ = g.SetLSBDepth(16)
 	g.SetDTX(o.DTX)
 	g.SetVBRConstraint(true) // no packet much above the rate: the video was promised the rest
-	e.SetBitrate(o.Bitrate)
-	return e, nil
+	return g, g.SetFrameSize(samplesIn(o.Frame))
 }
 
 func (e *encoder) Encode(pcm []int16, out []byte) ([]byte, error) {
-	if len(pcm) != e.samples*e.channels {
-		return out, fmt.Errorf("%w: a frame of %d samples; it must have %d", ErrArgument, len(pcm), e.samples*e.channels)
+	if len(pcm) != len(e.last) {
+		return out, fmt.Errorf("%w: a frame of %d samples; it must have %d", ErrArgument, len(pcm), len(e.last))
 	}
 	out = slices.Grow(out, MaxPacket)
-	n, err := e.gopus.EncodeInt16(pcm, out[len(out):len(out)+MaxPacket])
+	n, err := e.now.EncodeInt16(pcm, out[len(out):len(out)+MaxPacket])
 	if err != nil {
 		return out, fmt.Errorf("opus: encoding: %w", err)
 	}
+	copy(e.last, pcm)
+	e.started = true
 	return out[:len(out)+n], nil
 }
 
 func (e *encoder) SetBitrate(rate bitrate.Bitrate) {
-	_ = e.gopus.SetBitrate(int(min(max(rate, MinBitrate), MaxBitrate))) // within the bounds nothing can be wrong
+	rate = min(max(rate, MinBitrate), MaxBitrate)
+	_ = e.low.SetBitrate(int(rate)) // within the bounds nothing can be wrong
+	_ = e.full.SetBitrate(int(rate))
+	next := e.now
+	switch {
+	case rate >= fullBandAbove:
+		next = e.full
+	case rate < fullBandUntil:
+		next = e.low
+	}
+	if next == e.now {
+		return
+	}
+	if e.now = next; e.started {
+		next.Reset()
+		_, _ = next.EncodeInt16(e.last, e.unused) // else the sound would begin anew, with a gap as long as Delay
+	}
 }
 
 func (e *encoder) SetLoss(fraction float64) {
-	percent := int(math.Ceil(100 * min(max(fraction, 0), 1)))
-	if math.IsNaN(fraction) {
-		percent = 0
+	percent := 0
+	if fraction >= rareLoss {
+		percent = max(copiesFrom, int(math.Ceil(100*min(fraction, 1))))
 	}
-	e.gopus.SetFEC(percent > 0)
-	_ = e.gopus.SetPacketLoss(percent)
+	for _, g := range [2]*gopus.Encoder{e.low, e.full} {
+		g.SetFEC(percent > 0)
+		_ = g.SetPacketLoss(percent)
+	}
 }
 
 func (e *encoder) Samples() int { return e.samples }
 
 func (e *encoder) Delay() time.Duration {
-	return time.Duration(e.gopus.Lookahead()) * time.Second / Rate
+	return time.Duration(e.now.Lookahead()) * time.Second / Rate
 }
 
 // decoder is the Decoder that gopus has.

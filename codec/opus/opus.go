@@ -72,12 +72,13 @@ type Options struct {
 // Encoder makes packets of frames. It is used from one goroutine at a time.
 type Encoder interface {
 	// Encode appends the packet of a frame of Samples() samples for each channel, which alternate, to out. With MaxPacket bytes of
-	// room in out it allocates nothing.
+	// room in out it allocates nothing; copies of lost frames cost some 11 KB of garbage a packet, which the library makes.
 	Encode(pcm []int16, out []byte) ([]byte, error)
 	// SetBitrate sets the rate of the packets from the next one on, copies of lost frames included, without headers. Rates that
 	// Opus does not have are moved into its bounds.
 	SetBitrate(bitrate.Bitrate)
-	// SetLoss says which fraction of the packets gets lost, 0 to 1.
+	// SetLoss says which fraction of the packets gets lost, 0 to 1. From 1 % on packets of speech carry copies, where the rate is enough:
+	// from 18 kbit/s with frames of 20 ms, 21 kbit/s with 10 ms, a little less from 25 % on.
 	SetLoss(fraction float64)
 	// Samples is how many samples a frame has for each channel.
 	Samples() int
@@ -86,7 +87,7 @@ type Encoder interface {
 }
 
 // Decoder makes sound of packets. Each method appends samples, which alternate where there are two channels, to out; with room for
-// MaxDuration none allocates. It is used from one goroutine at a time.
+// MaxDuration Decode allocates nothing, the others some 10 KB, which the library makes. It is used from one goroutine at a time.
 type Decoder interface {
 	// Decode decodes the packet that follows the one before, or what was made up in its place.
 	Decode(packet []byte, out []int16) ([]int16, error)

@@ -49,6 +49,16 @@ func Tool(t testing.TB, name string) string {
 	return path
 }
 
+// Missing skips a test for want of something else than a program, for the reason that is given, or fails it if SALSIFY_REQUIRE_TOOLS
+// is 1.
+func Missing(t testing.TB, reason string) {
+	t.Helper()
+	if os.Getenv(requireVariable) == "1" {
+		t.Fatalf("%s, and %s=1 demands it", reason, requireVariable)
+	}
+	t.Skipf("skipped: %s", reason)
+}
+
 // SharedRoot returns the shared folder: the one that SALSIFY_SHARED names, else ../shared beside the module root, which is
 // looked for from the working folder upwards. The error says which of the two was missing.
 func SharedRoot() (string, error) {

@@ -99,3 +99,14 @@ func TestToolMissing(t *testing.T) {
 		t.Errorf("Tool(go) = %q", got)
 	}
 }
+
+func TestMissing(t *testing.T) {
+	t.Setenv("SALSIFY_REQUIRE_TOOLS", "")
+	if r := record(func(t testing.TB) { Missing(t, "no kernel") }); !strings.Contains(r.skipped, "no kernel") || r.failed != "" {
+		t.Errorf("skipped %q, failed %q; want a skip with the reason", r.skipped, r.failed)
+	}
+	t.Setenv("SALSIFY_REQUIRE_TOOLS", "1")
+	if r := record(func(t testing.TB) { Missing(t, "no kernel") }); !strings.Contains(r.failed, "no kernel") || r.skipped != "" {
+		t.Errorf("skipped %q, failed %q; want a failure with the reason", r.skipped, r.failed)
+	}
+}

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"salsify/capture"
+	"salsify/cmd/internal/live"
 	"salsify/codec/vp8"
 	"salsify/sender"
 	"salsify/transport/bitrate"
@@ -83,7 +84,7 @@ func parseSize(s string) (width, height int, err error) {
 }
 
 // Open opens the source. Standard input may keep us waiting for its header, during which Ctrl-C must work.
-func (f *Filming) Open(ctx context.Context, stdin *os.File) (capture.Source, error) {
+func (f *Filming) Open(ctx context.Context, stdin *os.File, screen *live.Screen) (capture.Source, error) {
 	type opened struct {
 		source capture.Source
 		err    error
@@ -92,6 +93,7 @@ func (f *Filming) Open(ctx context.Context, stdin *os.File) (capture.Source, err
 	go func() {
 		source, err := capture.Open(f.Source, capture.Options{
 			Width: f.width, Height: f.height, Rate: f.Rate, Loop: f.Loop, Stdin: stdin,
+			Report: func(line string) { screen.Say("%s", line) },
 		})
 		done <- opened{source, err}
 	}()
