@@ -35,7 +35,7 @@ test-devices: tools ## run the tests of real devices in a small virtual machine:
 race: tools ## run the tests of what is shared between goroutines under the race detector
 	$(GOTESTSUM) --format pkgname-and-test-fails -- -race -p 1 -skip '^(TestInGuest|TestBoot)$$' -timeout 20m ./codec/vp8 ./cmd/internal/... ./cmd/salsify-send \
 		./cmd/salsify-recv ./cmd/salsify-vp8 ./cmd/salsify-link ./capture ./capture/v4l2 ./capture/screen ./capture/mic \
-		./display ./display/terminal ./display/speaker ./sounddevice ./sound ./sender ./receiver \
+		./display ./display/terminal ./display/speaker ./display/window ./sounddevice ./sound ./sender ./receiver \
 		./transport/... ./testbed/emulator ./testbed/relay ./testbed/camera ./testbed/screen ./testbed/shell ./testbed/system/process
 
 noasm: tools ## run the codec's tests with plain Go in place of assembly

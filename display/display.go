@@ -147,11 +147,11 @@ func (w *writer) copy(picture *image.YCbCr) *image.YCbCr {
 	if n := len(w.spare); n > 0 {
 		into, w.spare = w.spare[n-1], w.spare[:n-1]
 	}
-	return copyPicture(into, picture)
+	return Copy(into, picture)
 }
 
-// copyPicture copies a picture into another's memory, or into fresh memory if that has not the same size or is nil.
-func copyPicture(into, picture *image.YCbCr) *image.YCbCr {
+// Copy copies a picture into the memory of another, or into fresh memory if that has not the same size or is nil, and returns that.
+func Copy(into, picture *image.YCbCr) *image.YCbCr {
 	width, height := picture.Rect.Dx(), picture.Rect.Dy()
 	if into == nil || into.Rect.Dx() != width || into.Rect.Dy() != height {
 		into = image.NewYCbCr(image.Rect(0, 0, width, height), image.YCbCrSubsampleRatio420)

@@ -54,7 +54,7 @@ func (h *holder) Show(picture *image.YCbCr, at time.Time) {
 	if n := len(h.spare); n > 0 {
 		into, h.spare = h.spare[n-1], h.spare[:n-1]
 	}
-	h.waiting = append(h.waiting, held{picture: copyPicture(into, picture), at: at, due: at.Add(delay)})
+	h.waiting = append(h.waiting, held{picture: Copy(into, picture), at: at, due: at.Add(delay)})
 	select {
 	case h.wake <- struct{}{}:
 	default:

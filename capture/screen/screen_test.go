@@ -1,13 +1,11 @@
 package screen
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"image"
 	"io"
 	"os"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -26,36 +24,7 @@ const serverWidth, serverHeight = 1280, 720
 // serve starts an X server and makes it that of $DISPLAY. It returns how to end it.
 func serve(t testing.TB, arguments ...string) (end func()) {
 	t.Helper()
-	read, write, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer read.Close()
-	// The server finds a free number itself, and writes it to the pipe when it is ready.
-	arguments = append([]string{
-		"-displayfd", "3", "-nolisten", "tcp", "-noreset", "-screen", "0", fmt.Sprintf("%dx%dx24", serverWidth, serverHeight)}, arguments...)
-	server := exec.Command(testenv.Tool(t, "Xvfb"), arguments...)
-	server.ExtraFiles = []*os.File{write}
-	if err := server.Start(); err != nil {
-		t.Fatal(err)
-	}
-	write.Close()
-	ended := false
-	end = func() {
-		if !ended {
-			ended = true
-			_ = server.Process.Kill()
-			_ = server.Wait()
-		}
-	}
-	t.Cleanup(end)
-	number, err := bufio.NewReader(read).ReadString('\n')
-	if err != nil {
-		t.Fatalf("Xvfb did not start: %v", err)
-	}
-	t.Setenv("DISPLAY", ":"+strings.TrimSpace(number))
-	t.Setenv("WAYLAND_DISPLAY", "")
-	return end
+	return testenv.Desktop(t, serverWidth, serverHeight, arguments...)
 }
 
 // painter draws into the root window.

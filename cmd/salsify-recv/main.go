@@ -23,6 +23,7 @@ import (
 	"salsify/cmd/internal/live"
 	"salsify/cmd/internal/manual"
 	"salsify/cmd/internal/metrics"
+	"salsify/thread"
 	"salsify/transport/rtc"
 	"salsify/transport/rtc/key"
 )
@@ -84,7 +85,9 @@ type options struct {
 	level  slog.Level
 }
 
-func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
+func main() {
+	os.Exit(thread.Main(func() int { return run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr) })) // for windows
+}
 
 func run(arguments []string, stdin, stdout, stderr *os.File) int {
 	if manual.Answer(stdout, arguments, describe) {
@@ -106,7 +109,10 @@ func run(arguments []string, stdin, stdout, stderr *os.File) int {
 	}
 	signal.Ignore(syscall.SIGPIPE) // that nobody looks at standard output any more is an error of writing; see audience
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // so that a second Ctrl-C ends us at once
+	context.AfterFunc(ctx, func() { // so that a second Ctrl-C ends us at once, whoever else waits for signals
+		stop()
+		signal.Reset(os.Interrupt, syscall.SIGTERM)
+	})
 	defer stop()
 	err = receive(ctx, o, stdin, stdout, screen)
 	screen.Reveal()
@@ -182,7 +188,7 @@ func (o *options) check(keyFlag bool) (err error) {
 			return err
 		}
 	}
-	if err := o.Sounding.Check(); err != nil {
+	if err := errors.Join(o.Viewing.Check(), o.Sounding.Check()); err != nil {
 		return err
 	}
 	if err := o.level.UnmarshalText([]byte(o.logLevel)); err != nil {
@@ -242,7 +248,7 @@ func receive(ctx context.Context, o *options, stdin, stdout *os.File, screen *li
 	defer back.close()
 	sound := o.Sounding.Open(screen.Say)
 	defer sound.Close()
-	shown, err := o.Viewing.Open(stdout, screen, sound, end)
+	shown, err := o.Viewing.Open(stdout, screen, sound, false, end)
 	if err != nil {
 		return err
 	}

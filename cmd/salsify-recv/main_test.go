@@ -18,6 +18,8 @@ import (
 func command(t *testing.T, arguments ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	out, said := temporary(t), temporary(t)
+	t.Setenv("DISPLAY", "") // no window
+	t.Setenv("WAYLAND_DISPLAY", "")
 	empty, err := os.Open(os.DevNull)
 	if err != nil {
 		t.Fatal(err)

@@ -28,6 +28,7 @@ import (
 	"salsify/cmd/internal/manual"
 	"salsify/cmd/internal/metrics"
 	"salsify/sender"
+	"salsify/thread"
 	"salsify/transport/rtc"
 	"salsify/transport/rtc/key"
 )
@@ -94,7 +95,9 @@ type options struct {
 	level  slog.Level
 }
 
-func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
+func main() {
+	os.Exit(thread.Main(func() int { return run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr) })) // for windows
+}
 
 func run(arguments []string, stdin, stdout, stderr *os.File) int {
 	if manual.Answer(stdout, arguments, describe) {
@@ -119,7 +122,10 @@ func run(arguments []string, stdin, stdout, stderr *os.File) int {
 	// picture to move is scheduled by the system, at once, and not by the Go runtime, at the next preemption 10 ms later.
 	runtime.GOMAXPROCS(2*runtime.NumCPU() + 2)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // so that a second Ctrl-C ends us at once
+	context.AfterFunc(ctx, func() { // so that a second Ctrl-C ends us at once, whoever else waits for signals
+		stop()
+		signal.Reset(os.Interrupt, syscall.SIGTERM)
+	})
 	defer stop()
 	err = send(ctx, o, stdin, stdout, screen)
 	screen.Reveal()
@@ -189,7 +195,7 @@ func (o *options) check(keyFlag bool) (err error) {
 	if o.destination, err = destination(o.destination); err != nil {
 		return err
 	}
-	if err := errors.Join(o.Filming.Check(), o.Sounding.Check()); err != nil {
+	if err := errors.Join(o.Filming.Check(), o.Viewing.Check(), o.Sounding.Check()); err != nil {
 		return err
 	}
 	if err := o.level.UnmarshalText([]byte(o.logLevel)); err != nil {
@@ -252,7 +258,7 @@ func send(ctx context.Context, o *options, stdin, stdout *os.File, screen *live.
 	defer end()
 	sound := o.Sounding.Open(screen.Say)
 	defer sound.Close()
-	shown, err := o.Viewing.Open(stdout, screen, sound, end)
+	shown, err := o.Viewing.Open(stdout, screen, sound, true, end)
 	if err != nil {
 		return err
 	}

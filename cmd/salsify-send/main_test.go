@@ -11,6 +11,8 @@ import (
 // command runs the command as the shell would, without a terminal. Standard input is empty.
 func command(t *testing.T, arguments ...string) (code int, stdout, stderr string) {
 	t.Helper()
+	t.Setenv("DISPLAY", "") // no window
+	t.Setenv("WAYLAND_DISPLAY", "")
 	empty, err := os.Open(os.DevNull)
 	if err != nil {
 		t.Fatal(err)

@@ -153,7 +153,7 @@ func freePort() (int, error) {
 // call runs the two programs until the sender ends.
 func call(ctx context.Context, o options, receiver, entrance, keyFile, secret, sent string, watched *watch) error {
 	// Ctrl-C reaches the programs too, from the terminal; they say goodbye to each other by themselves.
-	recv := exec.Command(filepath.Join(o.bin, "salsify-recv"), "--listen", receiver, "--key-file", keyFile, "--display", "-", "--once")
+	recv := exec.Command(filepath.Join(o.bin, "salsify-recv"), "--listen", receiver, "--key-file", keyFile, "--display", "-", "--no-audio", "--once")
 	shown, err := recv.StdoutPipe()
 	if err != nil {
 		return err
@@ -165,7 +165,7 @@ func call(ctx context.Context, o options, receiver, entrance, keyFile, secret, s
 	}
 	send := exec.CommandContext(ctx, filepath.Join(o.bin, "salsify-send"), append([]string{
 		"test:seed=" + strconv.FormatUint(o.seed, 10), entrance, "--size", o.size, "--rate", strconv.FormatFloat(o.rate, 'g', -1, 64),
-		"--duration", o.duration.String(), "--stats", sent,
+		"--duration", o.duration.String(), "--stats", sent, "--no-audio",
 	}, o.sendArgs...)...)
 	send.Cancel = func() error { return send.Process.Signal(os.Interrupt) }
 	send.Env = append(os.Environ(), "SALSIFY_KEY="+secret)

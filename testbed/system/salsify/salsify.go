@@ -178,8 +178,8 @@ func (s *System) Prepare(ctx context.Context, call *system.Call) (system.Session
 	}
 	address := netip.AddrPortFrom(call.Receiver.Address(), uint16(ports[0])).String()
 
-	receive := exec.Command(recv, "--listen", address, "--display", "-", "--once")
-	sending := exec.Command(send, "-", address)
+	receive := exec.Command(recv, "--listen", address, "--display", "-", "--no-audio", "--once")
+	sending := exec.Command(send, "-", address, "--no-audio")
 	if s.config.Mode != "" {
 		sending.Args = append(sending.Args, "--mode", string(s.config.Mode))
 	}
