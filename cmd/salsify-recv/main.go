@@ -44,17 +44,19 @@ const (
 
 const about = `Usage: salsify-recv [flags]
 
-Receives live video with sound from a salsify-send, and shows it; with --send it answers with its own. It prints what to type at the other side. One port is enough, TCP and UDP;
-a sender may be behind a NAT.
+Receives live video with sound from a salsify-send, and shows it; with --send it answers with its own. It prints what to type at the
+other side. One port is enough, TCP and UDP; a sender may be behind a NAT.
 
 Only a sender that has the key can send, and it can tell that it sends to nobody else. The key is a new one at each start unless
 it is given by --key-file, --key or $SALSIFY_KEY.
 
 Examples:
+  salsify-recv
+  salsify-recv --send /dev/video0 --mic headset
+  salsify-recv --display http://localhost:8080
   salsify-recv --display - | ffplay -i -
   salsify-recv --display seen.y4m --key-file ~/.salsify-key
   salsify-recv --listen :7000 --display none --stats frames.json --metrics localhost:9100
-  salsify-recv --send /dev/video0
 
 Exit status: 0 done, 1 failed, 2 wrong usage.
 
@@ -252,7 +254,7 @@ func receive(ctx context.Context, o *options, stdin, stdout *os.File, screen *li
 	if err != nil {
 		return err
 	}
-	view, err := newView(screen, o)
+	view, err := newView(screen, o, sound)
 	if err != nil {
 		return errors.Join(err, shown.Close())
 	}

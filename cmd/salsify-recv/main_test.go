@@ -58,7 +58,7 @@ func TestHelpTeaches(t *testing.T) {
 			t.Errorf("%s: exit %d, stderr %q", flag, code, stderr)
 		}
 		for _, says := range []string{
-			"Usage: salsify-recv [flags]", "--listen ADDRESS", "--display FILE.y4m", "--key-file FILE", "--open",
+			"Usage: salsify-recv [flags]", "--listen ADDRESS", "--display WHERE", "--key-file FILE", "--open",
 			"--tls-cert FILE", "--tls-key FILE", "--show-token", "--once", "--stats FILE", "--metrics ADDRESS", "--log-level", "--verbose",
 		} {
 			if !strings.Contains(stdout, says) {

@@ -11,10 +11,12 @@ import (
 	"sync"
 	"time"
 
+	"salsify/cmd/internal/call"
 	"salsify/cmd/internal/live"
 	"salsify/cmd/internal/metrics"
 	"salsify/display"
 	"salsify/receiver"
+	"salsify/sound"
 	"salsify/transport/bitrate"
 )
 
@@ -26,6 +28,7 @@ type view struct {
 	stats   *bufio.Writer
 	err     error // the first of a write
 	begun   time.Time
+	sound   *call.Sound
 
 	lock    sync.Mutex
 	session *receiver.Session // nil: none
@@ -50,8 +53,8 @@ type second struct {
 	last   time.Time     // of the last picture
 }
 
-func newView(screen *live.Screen, o *options) (*view, error) {
-	v := &view{screen: screen, verbose: o.verbose, begun: time.Now()}
+func newView(screen *live.Screen, o *options, sound *call.Sound) (*view, error) {
+	v := &view{screen: screen, verbose: o.verbose, begun: time.Now(), sound: sound}
 	if o.stats != "" {
 		file, err := os.Create(o.stats)
 		if err != nil {
@@ -195,7 +198,7 @@ func (v *view) run(ctx context.Context) {
 			return
 		case <-tick.C:
 			if now, connected := v.now(); connected {
-				v.screen.Line(v.line(now, last))
+				v.screen.Line(v.line(now, last) + v.sound.Line())
 				last = now
 			}
 		}
@@ -265,6 +268,9 @@ func (v *view) measured() []metrics.Metric {
 		count("packets", "Packets received.", func(s receiver.Stats) uint64 { return s.Packets }),
 		count("wire_bytes", "Bytes received, with IP and UDP headers.", func(s receiver.Stats) uint64 { return s.WireBytes }),
 		count("reports", "Reports sent.", func(s receiver.Stats) uint64 { return s.Reports }),
+		v.sound.Metric("recv_sound_delay_seconds", "How long sound waits to be played.", func(s sound.Stats) float64 { return s.Playing.Seconds() }),
+		v.sound.Metric("recv_sound_skew_seconds", "How much later than its picture sound is heard.", func(s sound.Stats) float64 { return s.Skew.Seconds() }),
+		v.sound.Metric("recv_sound_lost_packets", "Packets of sound lost in this session.", func(s sound.Stats) float64 { return float64(s.Lost) }),
 		{Name: "recv_connected", Help: "1 while a sender is connected.", Value: func() float64 {
 			if _, connected := v.now(); connected {
 				return 1

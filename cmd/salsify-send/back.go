@@ -63,5 +63,5 @@ func (b *back) line() string {
 	if now.Packets == 0 {
 		return ""
 	}
-	return fmt.Sprintf(" | back: %v, %d fps", bitrate.Of(int(now.WireBytes-last.WireBytes), time.Second), now.Shown-last.Shown)
+	return fmt.Sprintf(" | back: %v, %d fps%s", bitrate.Of(int(now.WireBytes-last.WireBytes), time.Second), now.Shown-last.Shown, b.sound.Line())
 }

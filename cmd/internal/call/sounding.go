@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"salsify/capture/mic"
+	"salsify/cmd/internal/metrics"
 	"salsify/display"
 	"salsify/display/speaker"
 	"salsify/receiver"
@@ -179,6 +180,26 @@ func (s *Sound) Lines() (lines []string) {
 	}
 	s.last = now
 	return append(lines, line)
+}
+
+// Line is what the line of the last second tells of sound; empty where none is heard.
+func (s *Sound) Line() string {
+	now, running := s.exchange.Stats()
+	if !running || now.Received == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" | sound waits %d ms", now.Playing.Milliseconds())
+}
+
+// Metric is a figure of the sound that is heard; 0 while none is.
+func (s *Sound) Metric(name, help string, value func(sound.Stats) float64) metrics.Metric {
+	return metrics.Metric{Name: name, Help: help, Value: func() float64 {
+		now, running := s.exchange.Stats()
+		if !running {
+			return 0
+		}
+		return value(now)
+	}}
 }
 
 // Close closes the devices.

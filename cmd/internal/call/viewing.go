@@ -33,8 +33,8 @@ type Viewing struct {
 // AddFlags adds the flags to a program's.
 func (v *Viewing) AddFlags(set *pflag.FlagSet) {
 	set.StringVar(&v.Display, "display", auto,
-		"where to show: window, terminal, http://localhost:8080 for browsers, a `FILE.y4m`, - for YUV4MPEG2 on standard output, or none; "+
-			"auto is a window where there is a desktop, else none")
+		"`WHERE` to show what comes: window, terminal, http://localhost:8080 (browsers), FILE.y4m, - (YUV4MPEG2 on standard output) or none; "+
+			"auto is a window where there is a desktop")
 	set.BoolVar(&v.Mirror, "mirror", false, "swap left and right in the window, as in a mirror")
 	set.BoolVar(&v.Fullscreen, "fullscreen", false, "show the window in full screen")
 }
