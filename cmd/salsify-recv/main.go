@@ -260,7 +260,7 @@ func receive(ctx context.Context, o *options, stdin, stdout *os.File, screen *li
 	}
 	listener, err := rtc.Listen(o.listen, rtc.ListenConfig{
 		Key: k, Open: o.open, Certificate: certificate, Logger: slog.New(slog.NewTextHandler(screen, &slog.HandlerOptions{Level: o.level})),
-		Refused: view.refused, Roamed: view.roamed, Answer: back.source != nil,
+		Refused: view.refused, Roamed: view.roamed, Answer: back.source != nil, Silent: o.None,
 	})
 	if err != nil {
 		err = fmt.Errorf("cannot listen at %s: %w (give another address by --listen; port 0 finds a free one)", o.listen, err)

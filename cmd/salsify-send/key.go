@@ -33,7 +33,7 @@ func (d *dialer) dial(ctx context.Context) (sender.Connection, error) {
 			"give the one that it shows by --key or $SALSIFY_KEY")
 	}
 	for {
-		config := rtc.DialConfig{Key: d.key, PublicCertificate: d.options.publicCert, Logger: d.logger}
+		config := rtc.DialConfig{Key: d.key, PublicCertificate: d.options.publicCert, Silent: d.options.None, Logger: d.logger}
 		connection, err := rtc.Dial(ctx, d.options.destination, config)
 		switch {
 		case err == nil:

@@ -102,7 +102,7 @@ func (t *terms) readVideo(d *sdp.SessionDescription, m *sdp.MediaDescription) (e
 }
 
 func (t *terms) readSound(d *sdp.SessionDescription, m *sdp.MediaDescription) (err error) {
-	if m.MediaName.Port.Value == 0 { // refused
+	if _, inactive := m.Attribute(inactive); inactive || m.MediaName.Port.Value == 0 { // refused
 		return nil
 	}
 	codec, err := d.GetCodecForPayloadType(onlyType(m))
@@ -148,6 +148,29 @@ func onlyType(m *sdp.MediaDescription) uint8 {
 		}
 	}
 	return 255
+}
+
+// inactive is the direction of a stream that nobody sends (RFC 8866, section 6.7.4).
+const inactive = "inactive"
+
+// withoutSound returns the answer with its sound refused. To leave the codec out would do too, but pion takes no such answer.
+func withoutSound(text string) (string, error) {
+	var d sdp.SessionDescription
+	if err := d.UnmarshalString(text); err != nil {
+		return "", fmt.Errorf("%w: %w", errNotSDP, err)
+	}
+	for _, m := range d.MediaDescriptions {
+		if m.MediaName.Media != "audio" {
+			continue
+		}
+		for i, a := range m.Attributes {
+			if a.Key == "sendrecv" || a.Key == "recvonly" || a.Key == "sendonly" {
+				m.Attributes[i].Key = inactive
+			}
+		}
+	}
+	b, err := d.Marshal()
+	return string(b), err
 }
 
 // withCandidate returns the description with one candidate (RFC 8839, section 5.1) instead of those it had, or with none if

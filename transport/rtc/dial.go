@@ -29,6 +29,8 @@ type DialConfig struct {
 	// PublicCertificate is for a receiver whose certificate the system trusts for its host name; the key then only proves the
 	// sender.
 	PublicCertificate bool
+	// Silent refuses sound, both ways.
+	Silent bool
 	// Logger gets details at the debug level, at a bounded rate. Nil logs nothing.
 	Logger *slog.Logger
 }
@@ -134,7 +136,7 @@ func (o *Outgoing) open() (offer string, err error) {
 	if o.peer, err = newPeer(p, false, o.log, o.buffer); err != nil {
 		return "", err
 	}
-	if err := o.addTracks(); err != nil {
+	if err := o.addTracks(o.silent); err != nil {
 		return "", err
 	}
 	o.peer.OnConnectionStateChange(o.changed)

@@ -69,7 +69,7 @@ func (l *Listener) answer(offer string, agreed terms, address netip.AddrPort) (s
 	}
 	s.peer.OnConnectionStateChange(s.changed)
 	if l.config.Answer {
-		if err = s.addTracks(); err != nil {
+		if err = s.addTracks(l.config.Silent || agreed.soundType == 0); err != nil {
 			return nil, "", err
 		}
 	}
@@ -80,7 +80,13 @@ func (l *Listener) answer(offer string, agreed terms, address netip.AddrPort) (s
 	if err != nil {
 		return nil, "", err
 	}
-	final, err := readAnswer(description.SDP)
+	text := description.SDP
+	if l.config.Silent { // pion itself need not know
+		if text, err = withoutSound(text); err != nil {
+			return nil, "", err
+		}
+	}
+	final, err := readAnswer(text)
 	if err != nil {
 		return nil, "", err
 	}
@@ -94,7 +100,7 @@ func (l *Listener) answer(offer string, agreed terms, address netip.AddrPort) (s
 	if err = s.peer.SetLocalDescription(description); err != nil {
 		return nil, "", err
 	}
-	if answer, err = withCandidate(description.SDP, address); err != nil {
+	if answer, err = withCandidate(text, address); err != nil {
 		return nil, "", err
 	}
 	go s.supervise()

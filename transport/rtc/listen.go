@@ -27,6 +27,8 @@ type ListenConfig struct {
 	Certificate *tls.Certificate
 	// Answer lets sessions carry video and sound back to the sender.
 	Answer bool
+	// Silent refuses sound, both ways.
+	Silent bool
 	// Logger gets details at the debug level, at a bounded rate. Nil logs nothing.
 	Logger *slog.Logger
 	// Refused, if not nil, is called when a sender is turned away. It must return soon.

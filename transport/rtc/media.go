@@ -37,6 +37,7 @@ type media struct {
 	videoRTP           rtp.Packet // for Send, with the extension in place
 	soundRTP           rtp.Packet // for SendSound
 	element            [wire.FragmentSize]byte
+	sounds             bool // both sides want sound
 
 	video, sound inbound // theirs
 	reports      queue   // on our video
@@ -90,15 +91,19 @@ func (m *media) Err() error {
 	}
 }
 
-// addTracks adds our video and our sound to the PeerConnection.
-func (m *media) addTracks() (err error) {
+// addTracks adds our video and, unless we are silent, our sound to the PeerConnection.
+func (m *media) addTracks(silent bool) (err error) {
 	if m.videoTrack, err = webrtc.NewTrackLocalStaticRTP(videoCodec(), "video", "salsify"); err != nil {
 		return err
 	}
-	if m.soundTrack, err = webrtc.NewTrackLocalStaticRTP(soundCodec(), "sound", "salsify"); err != nil {
-		return err
+	tracks := []*webrtc.TrackLocalStaticRTP{m.videoTrack}
+	if !silent {
+		if m.soundTrack, err = webrtc.NewTrackLocalStaticRTP(soundCodec(), "sound", "salsify"); err != nil {
+			return err
+		}
+		tracks = append(tracks, m.soundTrack)
 	}
-	for _, track := range []*webrtc.TrackLocalStaticRTP{m.videoTrack, m.soundTrack} {
+	for _, track := range tracks {
 		if _, err := m.peer.AddTransceiverFromTrack(track, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendrecv}); err != nil {
 			return err
 		}
@@ -120,6 +125,7 @@ func (m *media) expect(theirs, final terms) {
 	m.video.ssrc, m.sound.ssrc = theirs.ssrc, theirs.soundSSRC
 	m.video.parser.payloadType, m.video.parser.extension = final.payloadType, final.extension
 	m.sound.parser.payloadType = final.soundType
+	m.sounds = final.soundType != 0
 }
 
 // stream returns the stream of theirs with that SSRC, or nil.
@@ -145,6 +151,9 @@ func (m *media) Sends() bool { return m.ourVideo != 0 }
 // Receives tells whether video and sound may come from the other side.
 func (m *media) Receives() bool { return m.video.ssrc != 0 }
 
+// Sounds tells whether the session can carry sound: neither side is silent.
+func (m *media) Sounds() bool { return m.sounds }
+
 // Send sends a packet of video at once, as one datagram. That it is lost on the way, or that there is no network at the moment, is no
 // error. The error is that of Err, when the session has ended. Send is for one goroutine.
 func (m *media) Send(p *wire.Packet) error {
@@ -158,8 +167,11 @@ func (m *media) Send(p *wire.Packet) error {
 	return m.write(m.videoTrack, &m.videoRTP)
 }
 
-// SendSound sends a packet of sound as Send does one of video. It is for one goroutine.
+// SendSound sends a packet of sound as Send does one of video, if the session carries sound. It is for one goroutine.
 func (m *media) SendSound(p *wire.Sound) error {
+	if m.soundTrack == nil || !m.sounds {
+		return nil
+	}
 	if len(p.Payload) > wire.MaxSound {
 		return fmt.Errorf("%d bytes of sound are more than %d", len(p.Payload), wire.MaxSound)
 	}

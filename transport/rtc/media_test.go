@@ -151,6 +151,39 @@ func TestStatus(t *testing.T) {
 	}
 }
 
+// Where one side is silent, no sound is sent, and all else goes on.
+func TestSilent(t *testing.T) {
+	for _, c := range []struct{ there, here bool }{{true, false}, {false, true}, {true, true}} {
+		k := key.New()
+		l := listen(t, ListenConfig{Key: k, Answer: true, Silent: c.there})
+		o, s := dial(t, l, l.Addr().String(), DialConfig{Key: k, Silent: c.here})
+		if o.Sounds() || s.Sounds() {
+			t.Errorf("%+v: sound at the sender: %v, at the receiver: %v", c, o.Sounds(), s.Sounds())
+		}
+		for i, from := range []*media{&o.media, &s.media} {
+			to := []*media{&s.media, &o.media}[i]
+			within(t, to)
+			if err := from.SendSound(&wire.Sound{Payload: []byte{1}}); err != nil {
+				t.Errorf("%+v: %v", c, err)
+			}
+			if err := from.Send(packet(7, 100)); err != nil {
+				t.Fatal(err)
+			}
+			var p wire.Packet
+			if _, err := to.Read(&p); err != nil || p.Sequence != 7 {
+				t.Errorf("%+v: video came as %v, %v", c, p, err)
+			}
+			if n := to.sound.packets.Load(); n > 0 {
+				t.Errorf("%+v: %d packets of sound came", c, n)
+			}
+		}
+		o.Close()
+	}
+	if o, s := both(t); !o.Sounds() || !s.Sounds() {
+		t.Error("there is no sound where both want it")
+	}
+}
+
 func near(got, want Clock) bool {
 	return got.Timestamp == want.Timestamp && got.At.Sub(want.At).Abs() < time.Microsecond
 }

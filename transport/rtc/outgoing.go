@@ -34,6 +34,7 @@ type Outgoing struct {
 	ends    *url.URL // a GET is answered when it has ended; may be nil
 	socket  *socket
 	remote  netip.AddrPort // the receiver's, for media
+	silent  bool
 
 	began     time.Time
 	heard     atomic.Int64 // when a datagram last came from the receiver, as time since began
@@ -50,6 +51,7 @@ func newOutgoing(config DialConfig, host string) *Outgoing {
 	o := &Outgoing{
 		media: newMedia(orDiscard(config.Logger)), https: newClient(host, config), began: time.Now(), connected: make(chan struct{}),
 	}
+	o.silent = config.Silent
 	if !config.Key.IsZero() {
 		o.token = config.Key.Token()
 	}

@@ -80,12 +80,13 @@ type Connection interface {
 	Status() (wire.Status, bool)
 	Sends() bool
 	Receives() bool
+	Sounds() bool
 }
 
 // Run sends and plays sound over a connection, until its context ends or the connection does. path is what sound shares with our video;
 // nil where we send none.
 func (s *Sound) Run(ctx context.Context, c Connection, path sound.Path) {
-	if s.flags.None {
+	if s.flags.None || !c.Sounds() {
 		return
 	}
 	s.devices(c.Sends() && path != nil, c.Receives())
