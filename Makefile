@@ -20,7 +20,7 @@ demo: build ## send live video across an emulated LTE link, show what is seen at
 	go run ./testbed/demo $(DEMOFLAGS)
 
 # Those with tests that run in a guest (testbed/guest).
-DEVICE_PACKAGES = ./testbed/guest ./capture/v4l2 ./capture
+DEVICE_PACKAGES = ./testbed/guest ./capture/v4l2 ./capture ./sounddevice
 
 # One package at a time: some tests measure time over real sockets.
 test: tools ## run every test that can run here; what was skipped is listed at the end, with the reason

@@ -13,7 +13,7 @@
 //		}
 //
 //	 1. Test finds QEMU and the kernel (kernel.go), and skips where they are not. fetch-kernel gets the kernel.
-//	 2. It builds the caller's tests, and the programs that they want, as static binaries.
+//	 2. It builds the caller's tests, and the programs that they want, as static binaries, or with their libraries (libraries.go).
 //	 3. They become the guest's file system, with the modules and what those depend on (initramfs.go).
 //	 4. QEMU boots it. The first program there (init) loads the modules, runs the tests, tells how they ended, and powers off.
 //	 5. The serial port is the test's log.
@@ -42,10 +42,14 @@ import (
 
 // Options say what runs in the guest.
 type Options struct {
-	Run      string        // which tests, as -run has it
-	Modules  []Module      // of the kernel, loaded in this order, each after those that it depends on
-	Programs []string      // packages of commands such as salsify/cmd/salsify-send, which will be in /bin there
-	Timeout  time.Duration // of the whole, building apart; 0 is five minutes, which a busy machine may need
+	Run      string   // which tests, as -run has it
+	Modules  []Module // of the kernel, loaded in this order, each after those that it depends on
+	Programs []string // packages of commands such as salsify/cmd/salsify-send, which will be in /bin there
+	// Libraries are those that the tests load at run time, such as libasound.so.2. With any, tests and programs are not static, and what they
+	// and the libraries need is in the guest as well. Folders are what the libraries read, such as /usr/share/alsa.
+	Libraries []string
+	Folders   []string
+	Timeout   time.Duration // of the whole, building apart; 0 is five minutes, which a busy machine may need
 }
 
 // Module is one of the kernel.
@@ -71,7 +75,10 @@ func Test(t *testing.T, o Options) {
 		t.Skip("skipped: a guest takes half a minute")
 	}
 	machine, kernel := find(t)
-	files, err := build(t.Context(), t.TempDir(), o.Programs)
+	files, err := build(t.Context(), t.TempDir(), o)
+	if errors.Is(err, errNoLibrary) {
+		testenv.Missing(t, err.Error())
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,32 +114,41 @@ func find(t *testing.T) (machine string, k kernel) {
 	return machine, k
 }
 
-// build makes static binaries of the tests in the working folder and of programs; by their paths in the guest.
-func build(ctx context.Context, folder string, programs []string) (map[string]string, error) {
+// build makes binaries of the tests in the working folder and of programs, and finds what they need; by their paths in the guest.
+func build(ctx context.Context, folder string, o Options) (map[string]string, error) {
 	files := map[string]string{
 		"/bin/test": filepath.Join(folder, "test"),
 		"/init":     filepath.Join(folder, "init"),
 	}
+	compile := compileStatic
+	if len(o.Libraries) > 0 {
+		compile = compileDynamic
+	}
 	if err := compile(ctx, "test", "-c", "-o", files["/bin/test"], "."); err != nil {
 		return nil, err
 	}
-	if err := compile(ctx, "build", "-o", files["/init"], "salsify/testbed/guest/init"); err != nil {
+	if err := compileStatic(ctx, "build", "-o", files["/init"], "salsify/testbed/guest/init"); err != nil {
 		return nil, err
 	}
-	for _, program := range programs {
+	for _, program := range o.Programs {
 		name := path.Base(program)
 		files["/bin/"+name] = filepath.Join(folder, name)
 		if err := compile(ctx, "build", "-o", files["/bin/"+name], program); err != nil {
 			return nil, err
 		}
 	}
-	return files, nil
+	return files, addLibraries(ctx, files, o)
 }
 
-// compile runs a command of go such that its result needs no libraries.
-func compile(ctx context.Context, command string, arguments ...string) error {
-	static := []string{command, "-tags", "netgo,osusergo", "-ldflags", "-s -w -linkmode external -extldflags -static"}
-	build := exec.CommandContext(ctx, "go", append(static, arguments...)...)
+// compileStatic runs a command of go such that its result needs no libraries.
+func compileStatic(ctx context.Context, command string, arguments ...string) error {
+	static := []string{"-tags", "netgo,osusergo", "-ldflags", "-s -w -linkmode external -extldflags -static"}
+	return compileDynamic(ctx, command, append(static, arguments...)...)
+}
+
+// compileDynamic runs a command of go.
+func compileDynamic(ctx context.Context, command string, arguments ...string) error {
+	build := exec.CommandContext(ctx, "go", append([]string{command}, arguments...)...)
 	build.Env = append(os.Environ(), "CGO_ENABLED=1")
 	if said, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("go %s %s: %w\n%s", command, strings.Join(arguments, " "), err, said)

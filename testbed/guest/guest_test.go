@@ -19,7 +19,7 @@ func TestBoot(t *testing.T) {
 		t.Skip("skipped: a guest takes half a minute")
 	}
 	machine, kernel := find(t)
-	files, err := build(t.Context(), t.TempDir(), nil)
+	files, err := build(t.Context(), t.TempDir(), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
