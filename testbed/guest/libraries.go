@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -22,7 +23,7 @@ func addLibraries(ctx context.Context, files map[string]string, o Options) error
 	}
 	roots := []string{files["/bin/test"]}
 	for _, program := range o.Programs {
-		roots = append(roots, files["/bin/"+filepath.Base(program)])
+		roots = append(roots, files["/bin/"+path.Base(program)])
 	}
 	for _, name := range o.Libraries {
 		found, err := filepath.Glob("/usr/lib/x86_64-linux-gnu/" + name)
@@ -37,17 +38,20 @@ func addLibraries(ctx context.Context, files map[string]string, o Options) error
 		if err != nil {
 			return fmt.Errorf("ldd %s: %w: %s", root, err, said)
 		}
+		if strings.Contains(string(said), "not found") {
+			return fmt.Errorf("%w: ldd %s: %s", errNoLibrary, root, said)
+		}
 		for _, needed := range libraries(string(said)) {
 			files[needed] = needed
 		}
 	}
 	for _, folder := range o.Folders {
-		err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
+		err := filepath.WalkDir(folder, func(name string, entry fs.DirEntry, err error) error {
 			if err != nil || entry.IsDir() {
 				return err
 			}
-			if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() { // also where a link leads
-				files[path] = path
+			if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() { // also where a link leads
+				files[name] = name
 			}
 			return nil
 		})

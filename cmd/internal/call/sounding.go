@@ -36,8 +36,12 @@ func (s *Sounding) AddFlags(set *pflag.FlagSet) {
 	set.BoolVar(&s.Muted, "mute", false, "send no sound, but play what comes")
 	set.Float64Var(&s.Volume, "volume", 1, "how loud sound is played: 0 to 4, 1 is as it came")
 	set.DurationVar(&s.Frame, "audio-frame", mic.DefaultFrame, "sound in a packet: 10ms or 20ms; 10ms comes sooner and takes more")
-	set.DurationVar(&s.MaxPictureDelay, "max-picture-delay", 0, "how long pictures may be held back for sound that comes later; by default never")
+	set.DurationVar(&s.MaxPictureDelay, "max-picture-delay", defaultPictureDelay, "how long pictures may be held back for sound that comes later; 0s is never")
 }
+
+// defaultPictureDelay is what small pictures on a fast network have to wait to be within 45 ms of their sound, which takes its packets'
+// 20 ms and the buffers of two devices.
+const defaultPictureDelay = 20 * time.Millisecond
 
 // maxPictureDelay is the most that --max-picture-delay may be: nobody can talk with more.
 const maxPictureDelay = time.Second
