@@ -263,8 +263,11 @@ func TestTargetThatComesLater(t *testing.T) {
 	if err := server.SetReadDeadline(time.Now().Add(patience)); err != nil {
 		t.Fatal(err)
 	}
-	if n, _, err := server.ReadFrom(buffer); err != nil || string(buffer[:n]) != "hello" {
-		t.Errorf("the server got %q, %v", buffer[:n], err)
+	for got := ""; got != "hello"; { // on a busy machine one of those before comes only now
+		n, _, err := server.ReadFrom(buffer)
+		if got = string(buffer[:n]); err != nil || got != "hello" && got != "nobody is there" {
+			t.Fatalf("the server got %q, %v", got, err)
+		}
 	}
 }
 
